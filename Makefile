@@ -1,0 +1,94 @@
+# Every target makes its own environment in .venv; nothing needs to be done before.
+VENV ?= .venv
+PYTHON ?= python3
+# Extra arguments for pytest: make test ARGS="-k shear -x"
+ARGS ?=
+
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+DEMO := $(VENV)/.have-demo
+DEV := $(VENV)/.have-dev
+DOCS := $(VENV)/.have-docs
+CONSTRAINTS := constraints.txt
+UNFINISHED := $(VENV)/.unfinished
+
+# The variables carry the pins into pip's build environments: pip < 25.3 reads the first, newer ones the second.
+export PIP_CONSTRAINT := $(CONSTRAINTS)
+export PIP_BUILD_CONSTRAINT := $(CONSTRAINTS)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# One thread per worker: the workers fill the cores. More than four only cost memory.
+PYTEST = MPLBACKEND=Agg OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# make -j: two pip calls must not write into one environment at once.
+.NOTPARALLEL:
+.PHONY: help demo test test-all lint format bench docs wheel-test clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+
+demo: $(DEMO) ## views of real motion: a table, and pictures in out/demo
+	$(BIN)/skelaug demo
+
+test: $(DEV) ## the daily tier (at most 10 minutes)
+	HYPOTHESIS_PROFILE=daily $(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(DEV) ## every test, many examples, and the wheel (at most an hour)
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) $(ARGS)
+	$(PY) tools/wheel_smoke.py
+
+lint: $(DEV) ## formatting, lint, types
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+format: $(DEV) ## format, and mend what ruff can mend
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+bench: $(DEV) ## the benchmarks
+	$(PY) -m benchmarks
+
+docs: $(DOCS) ## the documentation, in out/docs
+	$(PY) -m mkdocs build --strict --site-dir out/docs
+
+wheel-test: $(DEV) ## build the wheel and try it in an empty environment
+	$(PY) tools/wheel_smoke.py
+
+clean: ## remove caches and build products (not out/ nor .venv)
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path './.*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- environments ---------------------------------------------------------------------------------------------------
+# An install that was cut short left its mark: forget what was there, so that the environment is made again.
+ifneq ($(wildcard $(UNFINISHED)),)
+$(shell rm -f $(VENV)/.have-*)
+endif
+
+$(DEMO): EXTRAS := cli,viz
+$(DEV): EXTRAS := cli,viz,train,dev
+$(DOCS): EXTRAS := cli,viz,train,docs
+
+# After a plain failure (no network, say) the environment is as it was; after a signal it is not, and the mark stays.
+$(DEMO) $(DEV) $(DOCS): pyproject.toml $(CONSTRAINTS) | $(VENV)/.have-venv
+	@echo "Installing skelaug[$(EXTRAS)] into $(VENV) (with PyTorch: some minutes the first time)"
+	@trap 'exit 130' HUP INT TERM; touch $(UNFINISHED); status=0; \
+	$(PY) -m pip install -qq -c $(CONSTRAINTS) -e ".[$(EXTRAS)]" || status=$$?; \
+	rm -f $(UNFINISHED); [ $$status -eq 0 ] && touch $@
+
+$(VENV)/.have-venv:
+	@stop() { echo "$$1" >&2; exit 1; }; \
+	command -v $(PYTHON) >/dev/null || \
+	    stop "$(PYTHON) not found: install Python 3.11 or newer (Debian: apt install python3 python3-venv), or name one: make PYTHON=path"; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    stop "$$($(PYTHON) --version 2>&1) is too old: install Python 3.11 or newer and name it: make PYTHON=python3.11"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    stop "$(PYTHON) has no venv module: install it (Debian: apt install python3-venv)"; \
+	[ ! -e $(VENV) ] || [ -e $(VENV)/pyvenv.cfg ] || stop "$(VENV) exists and is no virtual environment: remove it"; \
+	if [ -e $(UNFINISHED) ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	    $(PYTHON) -m venv --clear --without-pip $(VENV) && touch $(UNFINISHED) && \
+	    $(PY) -m ensurepip --default-pip >/dev/null && rm -f $(UNFINISHED) || exit 1; \
+	fi; \
+	touch $@

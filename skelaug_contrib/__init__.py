@@ -1,0 +1,1 @@
+"""Contrastive learning with skelaug: losses, queue, momentum encoder, encoders and the HiCLR method."""

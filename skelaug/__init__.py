@@ -1,0 +1,26 @@
+"""skelaug: batched, per-sample random, replayable augmentation of human skeletons, from weak to strong."""
+
+from skelaug import functional, policies, random, transforms
+from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.motion import sample_motion, synthetic_motion
+from skelaug.policy import Compose, GrowingPolicy, OneOf
+from skelaug.skeleton import Skeleton, skeletons
+from skelaug.transform import Transform
+
+__version__ = "0.1.0"
+__all__ = [
+    "Compose",
+    "GrowingPolicy",
+    "OneOf",
+    "Skeleton",
+    "SkeletonBatch",
+    "Transform",
+    "functional",
+    "policies",
+    "random",
+    "sample_motion",
+    "skeletons",
+    "synthetic_motion",
+    "to_layout",
+    "transforms",
+]

@@ -1,0 +1,121 @@
+"""Checks of constructor arguments: the message says what was given, what was expected and how to mend it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skelaug.skeleton import Skeleton
+
+__all__ = ["channels", "choice", "constant", "coordinates", "count", "number", "skeleton", "span"]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number(who: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+    """``value`` if it is a finite number in ``[low, high]``."""
+    if _is_number(value) and low <= value <= high:
+        return float(value)
+    raise ValueError(f"{who}({name}={value!r}): {name} must be a number{_bounds(low, high)}, got {value!r}")
+
+
+def count(who: str, name: str, value: Any, low: int = 1) -> int:
+    """``value`` if it is a whole number ≥ ``low``."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+        return value
+    raise ValueError(f"{who}({name}={value!r}): {name} must be a whole number ≥ {low}, got {value!r}")
+
+
+def choice(who: str, name: str, value: Any, options: Sequence[Any]) -> Any:
+    """``value`` if it is one of ``options``."""
+    if any(type(value) is type(option) and value == option for option in options):
+        return value
+    listed = ", ".join(map(repr, options))
+    raise ValueError(f"{who}({name}={value!r}): {name} must be one of {listed}, got {value!r}")
+
+
+def span(
+    who: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, single: str = "symmetric"
+) -> tuple[float, float]:
+    """A ``(low, high)`` pair from a pair or a single number.
+
+    Args:
+        who: the transform, for the message.
+        name: the argument.
+        value: what was given.
+        low: no value may lie below.
+        high: no value may lie above.
+        single: what a number ``a`` means: ``"symmetric"`` is ``(-a, a)`` with a ≥ 0, ``"fixed"`` is ``(a, a)``,
+            ``"none"`` is refused.
+    """
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value)):
+        if low <= value[0] <= value[1] <= high:
+            return float(value[0]), float(value[1])
+    elif _is_number(value) and single == "symmetric" and 0 <= value <= high:
+        return -float(value), float(value)
+    elif _is_number(value) and single == "fixed" and low <= value <= high:
+        return float(value), float(value)
+    if single == "none":
+        wanted = f"a (low, high) pair{_bounds(low, high)}"
+    else:
+        wanted = f"a number{_bounds(0 if single == 'symmetric' else low, high)} or a (low, high) pair"
+    raise ValueError(f"{who}({name}={value!r}): {name} must be {wanted}, got {value!r}")
+
+
+def _bounds(low: float, high: float) -> str:
+    parts = [f"≥ {low:g}"] if low > -math.inf else []
+    parts += [f"≤ {high:g}"] if high < math.inf else []
+    return f" {' and '.join(parts)}" if parts else ""
+
+
+def coordinates(who: str, coords: Any) -> tuple[int, ...] | None:
+    """Normalise ``coords``: ``None`` (all channels), a number of leading channels, or their indices."""
+    if coords is None:
+        return None
+    if isinstance(coords, int) and not isinstance(coords, bool) and coords > 0:
+        return tuple(range(coords))
+    whole = isinstance(coords, list | tuple) and all(type(c) is int and c >= 0 for c in coords)
+    if whole and 0 < len(set(coords)) == len(coords):
+        return tuple(coords)
+    raise ValueError(
+        f"{who}(coords={coords!r}): coords must be None (every channel is a coordinate), a number of leading "
+        f"channels or distinct channel indices ≥ 0, got {coords!r}"
+    )
+
+
+def channels(who: str, coords: tuple[int, ...] | None, x: Tensor, allowed: Sequence[int] = ()) -> tuple[int, ...]:
+    """The coordinate channels of ``x``, whose number must be in ``allowed`` if that is given."""
+    found = tuple(range(x.shape[1])) if coords is None else coords
+    if max(found, default=0) >= x.shape[1] > 0:
+        raise ValueError(f"{who}(coords={coords}): x has only {x.shape[1]} channels: shape {tuple(x.shape)}")
+    if allowed and len(found) not in allowed:
+        raise ValueError(
+            f"{who}: needs {' or '.join(map(str, allowed))} coordinates, x has {len(found)} (axis 1 of "
+            f"{tuple(x.shape)}); "
+            f"name the coordinate channels, as in {who}(…, coords=2) for (x, y, score)"
+        )
+    return found
+
+
+def constant(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """A small tensor of known values on ``device``.
+
+    ``torch.tensor(values, device="cuda")`` would wait for the stream; an asynchronous copy does not.
+    """
+    return torch.tensor(values, dtype=dtype).to(device, non_blocking=True)
+
+
+def skeleton(who: str, value: Any) -> Skeleton:
+    """``value`` if it is a Skeleton."""
+    if isinstance(value, Skeleton):
+        return value
+    raise TypeError(
+        f"{who}(skeleton={value!r}): skeleton must be a Skeleton, such as skelaug.skeletons['ntu25'] or "
+        f"skelaug.Skeleton.from_edges(…), got {type(value).__name__}"
+    )

@@ -1,0 +1,86 @@
+"""Maps on the joints: permutations and masks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["bone", "fill_joints", "motion", "take_joints", "take_persons"]
+
+
+def take_joints(x: Tensor, joints: Tensor) -> Tensor:
+    """Output joint v of sample n is its input joint ``joints[n, v]``.
+
+    Args:
+        x: ``(N, C, T, V, M)``; a mask of whole persons (V = 1) is returned as it is.
+        joints: int64 ``(N, V')``.
+
+    Returns:
+        ``(N, C, T, V', M)``.
+    """
+    n, c, t, v, m = x.shape
+    if v == 1 and joints.shape[1] > 1:
+        return x
+    # Joint and person side by side on the last axis: there gather runs three times faster than on the fourth of five.
+    index = (joints[:, :, None] * m + torch.arange(m, device=x.device)).view(n, 1, joints.shape[1] * m)
+    return x.reshape(n, c * t, v * m).gather(2, index.expand(-1, c * t, -1)).view(n, c, t, joints.shape[1], m)
+
+
+def take_persons(x: Tensor, persons: Tensor) -> Tensor:
+    """Slot m of sample n shows its person ``persons[n, m]``.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        persons: int64 ``(N, M)``.
+    """
+    n, c, t, v, m = x.shape
+    index = (torch.arange(v, device=x.device)[:, None] * m + persons[:, None]).view(n, 1, v * m)
+    return x.reshape(n, c * t, v * m).gather(2, index.expand(-1, c * t, -1)).view(n, c, t, v, m)
+
+
+def fill_joints(x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | None = None) -> Tensor:
+    """Replace all channels of the chosen joints of everybody who is present.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        chosen: bool ``(N, T or 1, V)`` or ``(N, T or 1, V, M)``.
+        fill: a number, or a tensor that broadcasts against ``x``.
+        mask: what is present; absent entries stay 0.
+    """
+    if chosen.ndim == 3:
+        chosen = chosen[..., None]
+    if mask is not None:
+        chosen = chosen & mask
+    fill = fill.to(x.dtype) if isinstance(fill, Tensor) else fill
+    return torch.where(chosen[:, None], fill, x)
+
+
+def bone(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    """Each joint minus its parent; the root, its own parent, becomes 0.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        parents: int64 ``(V,)``.
+        mask: what is present. A bone is observed if both its ends are; else it is 0.
+
+    Returns:
+        The bones ``(N, C, T, V, M)`` and their mask.
+    """
+    bones = x - x.index_select(3, parents)
+    if mask is None or mask.shape[2] == 1:  # whole persons: an absent one has zeros at both ends
+        return bones, mask
+    seen = mask & mask.index_select(2, parents)
+    return bones * seen[:, None], seen
+
+
+def motion(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The next frame minus this one; 0 in the last frame, and wherever one of the two is absent.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        mask: what is present.
+    """
+    step = x[:, :, 1:] - x[:, :, :-1]
+    if mask is not None:
+        step = step * (mask[:, 1:] & mask[:, :-1])[:, None]
+    return torch.cat([step, torch.zeros_like(x[:, :, :1])], 2)

@@ -1,0 +1,141 @@
+"""Changes of the values: noise, style statistics, and the size of a body."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["adain", "add_noise", "body_size", "bone_lengths", "moments", "pick", "place", "put", "resize_bones"]
+
+
+def add_noise(x: Tensor, noise: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Add ``noise`` (broadcasts against ``x (N, C, T, V, M)``) to what is present."""
+    noise = noise.to(x.dtype)
+    return x + noise if mask is None else torch.addcmul(x, noise, mask[:, None].to(x.dtype))
+
+
+def body_size(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Size of each person: the diagonal of the bounding box of its observed joints, averaged over its frames.
+
+    Args:
+        x: coordinates ``(N, C, T, V, M)``.
+        mask: what is present.
+
+    Returns:
+        At least float32, ``(N, M)``; 0 for somebody who is never there. About 2 m for a standing adult.
+    """
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    if mask is None:
+        return _length(x.amax(3) - x.amin(3)).mean(1)
+    high = torch.where(mask[:, None], x, -torch.inf).amax(3)
+    low = torch.where(mask[:, None], x, torch.inf).amin(3)
+    there = mask.any(2)  # (N, T, M)
+    diagonal = _length(torch.where(there[:, None], high - low, 0))
+    return diagonal.sum(1) / there.sum(1).clamp(min=1)
+
+
+def pick(x: Tensor, coords: tuple[int, ...]) -> Tensor:
+    """The channels ``coords`` of ``x (N, C, T, V, M)``; a view where it can be."""
+    if coords == tuple(range(len(coords))):
+        return x[:, : len(coords)]
+    return torch.stack([x[:, c] for c in coords], 1)
+
+
+def place(value: Tensor, coords: tuple[int, ...], channels: int) -> Tensor:
+    """Put ``value (N, d, …)`` at the channels ``coords`` of ``channels``, 0 elsewhere: the inverse of :func:`pick`."""
+    if coords == tuple(range(channels)):
+        return value
+    rows = {c: value[:, i] for i, c in enumerate(coords)}
+    return torch.stack([rows.get(c, torch.zeros_like(value[:, 0])) for c in range(channels)], 1)
+
+
+def put(x: Tensor, value: Tensor, coords: tuple[int, ...]) -> Tensor:
+    """``x`` with its channels ``coords`` replaced by ``value (N, d, …)``."""
+    if coords == tuple(range(x.shape[1])):
+        return value
+    rows = {c: value[:, i] for i, c in enumerate(coords)}
+    return torch.stack([rows.get(c, x[:, c]) for c in range(x.shape[1])], 1)
+
+
+def moments(x: Tensor, mask: Tensor | None, *, per_frame: bool = False) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of what is present, per sample, channel and person.
+
+    Args:
+        x: ``(N, C, T, V, M)``, 0 where absent.
+        mask: what is present.
+        per_frame: over the joints of each frame; else over all frames and joints.
+
+    Returns:
+        Two tensors, at least float32, ``(N, C, T or 1, 1, M)``; the variance is unbiased, plus 1e-5.
+    """
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    dims = (3,) if per_frame else (2, 3)
+    seen = torch.ones_like(x[:, :1], dtype=torch.bool) if mask is None else mask[:, None].expand_as(x[:, :1])
+    count = seen.sum(dims, keepdim=True)
+    mean = x.sum(dims, keepdim=True) / count.clamp(min=1)
+    spread = torch.where(seen, x - mean, 0).square().sum(dims, keepdim=True) / (count - 1).clamp(min=1)
+    return mean, (spread + 1e-5).sqrt()
+
+
+def adain(
+    x: Tensor, mean: Tensor, std: Tensor, paired: Tensor, mask: Tensor | None = None, *, per_frame: bool = False
+) -> Tensor:
+    """Give each person the mean and standard deviation of a style.
+
+    ``y = std · (x - μ) / σ + mean`` with μ and σ from :func:`moments` of ``x``.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        mean: of the style, ``(N, C, T or 1, 1, M)``.
+        std: of the style, same shape.
+        paired: bool ``(N, T or 1, 1, M)``; where False, ``x`` is kept.
+        mask: what is present; absent entries stay 0.
+        per_frame: statistics of ``x`` per frame.
+    """
+    own_mean, own_std = moments(x, mask, per_frame=per_frame)
+    # The cast keeps float16 and bfloat16 data in float32 until the end.
+    y = (std.to(own_std.dtype) * ((x - own_mean) / own_std) + mean.to(own_mean.dtype)).to(x.dtype)
+    return torch.where((paired if mask is None else paired & mask)[:, None], y, x)
+
+
+def _length(x: Tensor) -> Tensor:
+    """Euclidean length over the coordinates, axis 1."""
+    length: Tensor = torch.linalg.vector_norm(x, dim=1)
+    return length
+
+
+def bone_lengths(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean length of every bone over the frames in which both its ends are observed.
+
+    Args:
+        x: coordinates ``(N, C, T, V, M)``.
+        parents: int64 ``(V,)``.
+        mask: what is present.
+
+    Returns:
+        At least float32 ``(N, V, M)``: entry v is the bone from v's parent to v; 0 at the root and for bones never
+        seen.
+    """
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    length = _length(x - x.index_select(3, parents))  # (N, T, V, M)
+    if mask is None:
+        return length.mean(1)
+    seen = mask if mask.shape[2] == 1 else mask & mask.index_select(2, parents)
+    return (length * seen).sum(1) / seen.sum(1).clamp(min=1)
+
+
+def resize_bones(x: Tensor, ratio: Tensor, parents: Tensor, ancestors: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Stretch each bone by a factor, directions kept: joints move by what the bones between root and them gain.
+
+    Args:
+        x: coordinates ``(N, C, T, V, M)``.
+        ratio: ``(N, V, M)``, new length over old.
+        parents: int64 ``(V,)``.
+        ancestors: ``(V, V)``, 1 where the bone of the second joint lies on the path from the root to the first.
+        mask: what is present; a bone with an unobserved end gains nothing.
+    """
+    gain = (x - x.index_select(3, parents)) * (ratio - 1).to(x.dtype)[:, None, None]
+    if mask is not None and mask.shape[2] > 1:
+        gain = gain * (mask & mask.index_select(2, parents))[:, None]
+    moved = x + torch.einsum("nctvm,jv->nctjm", gain, ancestors.to(x.dtype))
+    return moved if mask is None else moved * mask[:, None]

@@ -1,0 +1,107 @@
+"""Linear factors: what a linear transform does to a sample, as data that can be gated, composed and applied at once.
+
+A factor is a dict with any of these keys, each with one row a sample:
+
+==========  ==================  ===================================================================================
+frames      int64 ``(N, T')``   output frame t is input frame ``frames[t]``
+position    float ``(N, T')``   output frame t lies at ``position[t]`` between two input frames (linear interpolation)
+kernel      float ``(N, K)``    weights of K neighbouring frames (blur), renormalised over the present ones
+after       int64 ``(N, T')``   like ``frames``, applied after ``position`` or ``kernel``; only composition makes it
+joints      int64 ``(N, V)``    output joint v is input joint ``joints[v]``
+matrix      float ``(N, C, C)`` acts on coordinates as column vectors
+offset      float ``(N, C)``    added to the coordinates of what is present
+==========  ==================  ===================================================================================
+
+They are applied in that order. Matrices, joint maps and frame maps act on different axes and so commute; offsets
+commute with time maps because the weights of a time map sum to one over what is present.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from skelaug.batch import SkeletonBatch
+from skelaug.functional import joints as fj
+from skelaug.functional import space as fs
+from skelaug.functional import time as ft
+
+__all__ = ["Factor", "apply", "compose", "gate", "joinable"]
+
+Factor = dict[str, Tensor]
+KEYS = ("frames", "position", "kernel", "after", "joints", "matrix", "offset")
+_WEIGHTS = {"position", "kernel"}
+
+
+def of(params: dict[str, Tensor]) -> Factor:
+    """The factor inside a linear transform's params."""
+    return {key: params[key] for key in KEYS if key in params}
+
+
+def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
+    """Apply a factor to a batch. Presence moves with the maps; what is absent stays exactly 0."""
+    x, mask = batch.x, batch.mask
+    if "frames" in factor:
+        x, mask = ft.take_frames(x, factor["frames"]), ft.take_mask(mask, factor["frames"])
+    if "position" in factor:
+        x, mask = ft.lerp_frames(x, factor["position"], mask)
+    if "kernel" in factor:
+        x = ft.blur_frames(x, factor["kernel"], mask)
+    if "after" in factor:
+        x, mask = ft.take_frames(x, factor["after"]), ft.take_mask(mask, factor["after"])
+    if "joints" in factor:
+        x = fj.take_joints(x, factor["joints"])
+        mask = fj.take_joints(mask[:, None], factor["joints"])[:, 0] if mask is not None else None
+    if "matrix" in factor:
+        x = fs.linear(x, factor["matrix"])
+    if "offset" in factor:
+        x = fs.translate(x, factor["offset"], mask)
+    return batch.replace(x=x, mask=mask)
+
+
+def gate(factor: Factor, keep: Tensor) -> Factor:
+    """Turn the factor into the identity for samples whose ``keep (N,)`` is False; it must not change T."""
+    keep = keep[:, None]
+    gated = dict(factor)
+    for key, value in factor.items():
+        match key:
+            case "matrix":
+                eye = torch.eye(value.shape[-1], device=value.device, dtype=value.dtype)
+                gated[key] = torch.where(keep[..., None], value, eye)
+            case "offset":
+                gated[key] = torch.where(keep, value, 0)
+            case "kernel":
+                centre = torch.arange(value.shape[1], device=value.device) == value.shape[1] // 2
+                gated[key] = torch.where(keep, value, centre.to(value.dtype))
+            case _:  # the maps: every frame or joint stays where it is
+                still = torch.arange(value.shape[1], device=value.device, dtype=value.dtype)
+                gated[key] = torch.where(keep, value, still)
+    return gated
+
+
+def joinable(first: Factor, second: Factor) -> bool:
+    """Whether both fit in one run: at most one weight-type time map can be applied at once."""
+    return not (_WEIGHTS & first.keys() and _WEIGHTS & second.keys())
+
+
+def compose(first: Factor, second: Factor) -> Factor:
+    """The factor that does ``first``, then ``second``."""
+    out = first | second
+    if "joints" in first and "joints" in second:
+        out["joints"] = first["joints"].gather(1, second["joints"])
+    if "frames" in second and _WEIGHTS & first.keys():
+        out.pop("frames", None)
+        if "frames" in first:
+            out["frames"] = first["frames"]
+        after = second["frames"]
+        out["after"] = first["after"].gather(1, after) if "after" in first else after
+    elif "frames" in first and "frames" in second:
+        out["frames"] = first["frames"].gather(1, second["frames"])
+    if "matrix" in first and "matrix" in second:
+        out["matrix"] = second["matrix"] @ first["matrix"]
+    if "offset" in first:
+        moved = first["offset"]
+        if "matrix" in second:
+            moved = (second["matrix"] @ moved[..., None])[..., 0]
+        out["offset"] = moved + second["offset"] if "offset" in second else moved
+    return out

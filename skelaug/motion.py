@@ -1,0 +1,379 @@
+"""Motion to try things on: real clips that ship with the package, and procedural actions of any skeleton.
+
+Both use metres, y up, and bodies that face +x with their right at +z, at 30 frames a second.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from importlib import resources
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skelaug import check
+from skelaug.batch import SkeletonBatch
+from skelaug.random import Rng
+from skelaug.skeleton import Skeleton
+
+__all__ = ["ACTIONS", "FPS", "clip_names", "sample_motion", "synthetic_motion"]
+
+#: Frames per second of both kinds of motion.
+FPS = 30
+
+
+@functools.cache
+def _clips() -> dict[str, Tensor]:
+    """The bundled clips by name, ``(T, V, 3)`` in metres. Shared: never hand these out."""
+    with (
+        resources.files("skelaug").joinpath("assets/sample_motion.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        positions = torch.from_numpy(archive["positions"].astype(np.float64) * float(archive["unit"])).float()
+        lengths = archive["lengths"].tolist()
+        return dict(zip(archive["names"].tolist(), torch.split(positions, lengths), strict=True))
+
+
+def clip_names() -> tuple[str, ...]:
+    """Names of the bundled clips, in the order of their labels.
+
+    Example:
+        >>> clip_names()[:3]
+        ('walk', 'run', 'jump')
+    """
+    return tuple(_clips())
+
+
+def sample_motion(
+    clips: Sequence[str] | None = None, *, length: int | None = None, centre: bool = True
+) -> SkeletonBatch:
+    """Real human motion: 15 short clips of walking, jumping, kicking, dancing …, of the skeleton ``"humanoid15"``.
+
+    The clips come with DeepMimic and pybullet (see NOTICE); ``tools/sample_motion/build.py`` made the file. Metres,
+    y up, 30 frames a second; walking and running go along +x, with the right at +z. Bones keep their length.
+
+    Args:
+        clips: names of the clips wanted, in any order; ``None`` for all of ``clip_names()``.
+        length: cut every clip into consecutive windows of this many frames, a sample each. A last window that is
+            shorter is padded with absent frames if it has at least half of them, and left out otherwise. ``None`` keeps
+            every clip whole, padded with absent frames to the longest.
+        centre: put the root (the pelvis) at the origin in the first frame of each sample, on all three axes. Without
+            it, y = 0 is the ground and a window begins where the clip has got to.
+
+    Returns:
+        New tensors each time: x float32 ``(N, 3, T, 15, 1)``, mask, and as label the clip's index in ``clip_names()``.
+
+    Raises:
+        TypeError: ``clips`` is a single string.
+        ValueError: an unknown clip, no clip, or a ``length`` for which no clip has half of the frames.
+
+    Example:
+        >>> sample_motion().x.shape
+        torch.Size([15, 3, 133, 15, 1])
+        >>> sample_motion(["walk", "run"], length=16).label.tolist()
+        [0, 0, 1, 1]
+    """
+    stored = _clips()
+    names = list(stored)
+    if isinstance(clips, str):
+        raise TypeError(f"sample_motion(clips={clips!r}): clips must be a sequence of names; write [{clips!r}]")
+    wanted = names if clips is None else [check.choice("sample_motion", "clips", clip, names) for clip in clips]
+    if not wanted:
+        raise ValueError(f"sample_motion(clips={clips!r}): name at least one clip of {', '.join(names)}")
+    if length is not None:
+        check.count("sample_motion", "length", length)
+
+    windows, labels = [], []
+    for name in wanted:
+        parts = [stored[name]] if length is None else torch.split(stored[name], length)
+        for part in parts:
+            if length is None or 2 * len(part) >= length:
+                windows.append(part)
+                labels.append(names.index(name))
+    if not windows:
+        longest = max(len(stored[name]) for name in wanted)
+        raise ValueError(
+            f"sample_motion(length={length}): a sample needs at least half of its frames, and the longest clip has "
+            f"{longest}; give a length of at most {2 * longest}"
+        )
+
+    frames = max(map(len, windows)) if length is None else length
+    x = torch.zeros(len(windows), frames, *windows[0].shape[1:])
+    mask = torch.zeros(len(windows), frames, x.shape[2], 1, dtype=torch.bool)
+    for i, window in enumerate(windows):
+        x[i, : len(window)] = window - window[0, 0] if centre else window
+        mask[i, : len(window)] = True
+    return SkeletonBatch(x.permute(0, 3, 1, 2)[..., None].contiguous(), mask, label=torch.tensor(labels))
+
+
+_ROLES = ("trunk", "left_arm", "right_arm", "left_leg", "right_leg")
+#: Where a limb of the body at rest begins and ends, in metres from the pelvis.
+_REST = {
+    "left_arm": ((0.0, 0.5, -0.18), (0.02, -0.1, -0.25)),
+    "right_arm": ((0.0, 0.5, 0.18), (0.02, -0.1, 0.25)),
+    "left_leg": ((0.0, -0.05, -0.1), (0.02, -0.9, -0.12)),
+    "right_leg": ((0.0, -0.05, 0.1), (0.02, -0.9, 0.12)),
+}
+#: What each action does, in degrees: (limb, direction, rest and swing of the whole limb, rest and swing of its outer
+#: half on top). An angle is (rest + swing · sin(2π · frequency · time + phase)) · amplitude. ``front`` lifts a hanging
+#: limb forward, ``side`` outward, ``inward`` turns a limb that points forward towards the other side.
+_LIMBS: dict[str, tuple[tuple[str, str, float, float, float, float], ...]] = {
+    "wave": (("right_arm", "side", 130, 0, 15, 35),),
+    "walk": (
+        ("left_arm", "front", 0, 30, 15, 10),
+        ("right_arm", "front", 0, -30, 15, -10),
+        ("left_leg", "front", 5, -30, -25, 20),
+        ("right_leg", "front", 5, 30, -25, -20),
+    ),
+    "squat": (
+        ("left_arm", "front", 35, 35, 0, 0),
+        ("right_arm", "front", 35, 35, 0, 0),
+        ("left_leg", "front", 30, 30, -60, -60),
+        ("right_leg", "front", 30, 30, -60, -60),
+    ),
+    "jump": (("left_arm", "side", 75, 75, 0, 0), ("right_arm", "side", 75, 75, 0, 0)),
+    "turn": (),
+    "bow": (("trunk", "front", -35, -35, 0, 0),),
+    "kick": (("right_leg", "front", 40, 50, -30, 30),),
+    "clap": (
+        ("left_arm", "front", 75, 0, 0, 0),
+        ("right_arm", "front", 75, 0, 0, 0),
+        ("left_arm", "inward", 5, 30, 0, 0),
+        ("right_arm", "inward", 5, 30, 0, 0),
+    ),
+}
+#: How high the whole body rises, in metres, and how far it turns to either side about y, in degrees.
+_RISE = {"squat": -0.42, "jump": 0.4}
+_TURN = {"turn": 70.0}
+
+#: Names of the procedural actions.
+ACTIONS = tuple(_LIMBS)
+
+
+def _roles(skeleton: Skeleton) -> list[str]:
+    """Which limb each joint belongs to. A skeleton that does not name two arms and two legs gets them from its tree."""
+    roles = ["trunk"] * len(skeleton)
+    if all(skeleton.limbs.get(role) for role in _ROLES[1:]):
+        for role in _ROLES[1:]:
+            for joint in skeleton.limbs[role]:
+                roles[joint] = role
+        return roles
+    children = [[c for c, p in enumerate(skeleton.parents) if p == j and c != j] for j in range(len(skeleton))]
+    ends = [joint for joint, below in enumerate(children) if not below]
+    for i, joint in enumerate(ends):
+        while skeleton.parents[joint] != joint:
+            roles[joint] = _ROLES[1 + i % 4]
+            joint = skeleton.parents[joint]
+            if len(children[joint]) > 1:
+                break
+    return roles
+
+
+def _path(skeleton: Skeleton, joint: int) -> list[int]:
+    """The joint, its parent, and so on to the root."""
+    path = [joint]
+    while skeleton.parents[path[-1]] != path[-1]:
+        path.append(skeleton.parents[path[-1]])
+    return path
+
+
+def _trunk_heights(skeleton: Skeleton, roles: list[str]) -> dict[int, float]:
+    """Height above the pelvis of every joint of the trunk, in metres.
+
+    Where arms branch off it is the shoulders', where legs do the pelvis'; what lies between is spread evenly; what
+    hangs on by one end (the head) goes up from there.
+    """
+    neighbours: list[set[int]] = [set() for _ in skeleton.parents]
+    for joint, parent in enumerate(skeleton.parents):
+        if joint != parent:
+            neighbours[joint].add(parent)
+            neighbours[parent].add(joint)
+    known: dict[int, float] = {}
+    for joint in (j for j, role in enumerate(roles) if role == "trunk"):
+        beside = {roles[other] for other in neighbours[joint]} - {"trunk"}
+        levels = {0.5 if role.endswith("arm") else 0.0 for role in beside}
+        if levels:
+            known[joint] = sum(levels) / len(levels)
+    if not known:
+        known[_path(skeleton, 0)[-1]] = 0.0
+
+    # Relax what lies between known joints: a trunk is short, so a few sweeps are plenty.
+    trunk = {j for j, role in enumerate(roles) if role == "trunk"}
+    core = set(trunk)
+    while hanging := {j for j in core if j not in known and len(neighbours[j] & core) < 2}:
+        core -= hanging
+    heights = {joint: known.get(joint, 0.25) for joint in core}
+    for _ in range(100):
+        for joint in core - known.keys():
+            around = neighbours[joint] & core
+            heights[joint] = sum(heights[other] for other in around) / len(around)
+    while rest := trunk - heights.keys():
+        for joint in sorted(rest):
+            if settled := neighbours[joint] & heights.keys():
+                heights[joint] = max(heights[other] for other in settled) + 0.13
+    return heights
+
+
+def _body(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
+    """Bones at rest, the limbs that they are part of, and paths.
+
+    Returns:
+        Bones ``(V, 3)`` from the parent, in metres; 1 where a bone is part of a limb, and of its outer half,
+        ``(2, V, R)``; 1 where a bone is on the way from the root to a joint, ``(joint, bone)``.
+    """
+    size = len(skeleton)
+    roles = _roles(skeleton)
+    paths = [_path(skeleton, joint) for joint in range(size)]
+    rest, parts = torch.zeros(size, 3), torch.zeros(2, size, len(_ROLES))
+    for joint, height in _trunk_heights(skeleton, roles).items():
+        rest[joint, 1] = height
+        parts[0, joint, 0] = 1
+    for left, right in skeleton.pairs:
+        for joint, side in ((left, -0.05), (right, 0.05)):
+            rest[joint, 2] = side
+    for index, role in enumerate(_ROLES[1:], start=1):
+        limb = sorted((j for j in range(size) if roles[j] == role), key=lambda j: (len(paths[j]), j))
+        for rank, joint in enumerate(limb):
+            # Three joints or more begin at the shoulder or hip; fewer are hand and elbow, foot and knee.
+            along = rank / (len(limb) - 1) if len(limb) > 2 else (rank + 1) / len(limb)
+            rest[joint] = torch.lerp(torch.tensor(_REST[role][0]), torch.tensor(_REST[role][1]), along)
+            parts[0, joint, index] = along > 0
+            parts[1, joint, index] = along > 0.5
+    bones = rest - rest[list(skeleton.parents)]
+    bones[bones.norm(dim=1) < 0.03] = torch.tensor([0.05, 0.0, 0.0])
+    ancestors = torch.zeros(size, size)
+    for joint, path in enumerate(paths):
+        ancestors[joint, path[:-1]] = 1  # the root has no bone
+    return bones, parts, ancestors
+
+
+def _table(actions: Sequence[str]) -> Tensor:
+    """``(A, 2, 2, R, 3)``: rotation vectors in radians by action, whole or outer half, rest or swing, and limb."""
+    table = torch.zeros(len(actions), 2, 2, len(_ROLES), 3)
+    for a, action in enumerate(actions):
+        for role, direction, *angles in _LIMBS[action]:
+            side = 1.0 if role.startswith("left") else -1.0
+            axis = {"front": (0.0, 0.0, 1.0), "side": (side, 0.0, 0.0), "inward": (0.0, -side, 0.0)}[direction]
+            turns = torch.tensor(angles).deg2rad().reshape(2, 2, 1) * torch.tensor(axis)
+            table[a, :, :, _ROLES.index(role)] += turns
+    return table
+
+
+def _turn(v: Tensor, rotation: Tensor) -> Tensor:
+    """Rodrigues' formula: vectors ``(…, 3)`` turned by rotation vectors ``(…, 3)``."""
+    angle = torch.linalg.vector_norm(rotation, dim=-1, keepdim=True)
+    axis = rotation / angle.clamp_min(1e-9)
+    along = (axis * v).sum(-1, keepdim=True) * axis
+    turned: Tensor = along + (v - along) * angle.cos() + torch.linalg.cross(axis, v, dim=-1) * angle.sin()
+    return turned
+
+
+def synthetic_motion(
+    skeleton: Skeleton,
+    n: int,
+    frames: int,
+    persons: int = 1,
+    *,
+    gaps: bool = False,
+    dims: int = 3,
+    actions: Sequence[str] | None = None,
+    generator: torch.Generator | None = None,
+) -> SkeletonBatch:
+    """Procedural motion of any skeleton: simple actions that a classifier can tell apart.
+
+    The bones of an upright body at rest turn by angles that go with the sine of time, limb by limb, so that their
+    lengths stay constant. Metres, y up, 30 frames a second; a body faces +x to within 30 degrees, with its right at +z.
+    A skeleton whose ``limbs`` do not name two arms and two legs gets limbs from the branches of its tree; where an
+    action finds no limb to move (a plain chain of joints has one), the body stands still.
+
+    Drawn per sample: its action, each equally often. Drawn per person: amplitude, frequency (0.7 to 1.4 a second),
+    phase, heading, place, size and the length of each bone. With ``gaps``, drawn per sample: whether and where it ends
+    early; per person: whether it is there at all (the first one is) and a gap of up to an eighth of the frames.
+
+    Args:
+        skeleton: any skeleton.
+        n: number of samples.
+        frames: number of frames T.
+        persons: number of people M; all of a sample's people do the same.
+        gaps: let clips end early, people be missing and frames be lost. What is absent is 0 in x and False in mask.
+        dims: 3, or 2 for x and y only: a view from the side, in which bones do not keep their length.
+        actions: some of ``skelaug.motion.ACTIONS``; ``None`` for all.
+        generator: draws come from it, on its device, where the batch lies too; ``None`` for torch's global CPU one.
+
+    Returns:
+        x float32 ``(N, dims, T, V, M)``, mask, and as label the index in ``actions``.
+
+    Raises:
+        TypeError: ``skeleton`` is none, or ``actions`` is a single string.
+        ValueError: an unknown action, or a number that is out of range.
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> batch = synthetic_motion(skeletons["ntu25"], n=6, frames=40, actions=["wave", "squat", "kick"])
+        >>> batch.x.shape, batch.label.bincount().tolist()
+        (torch.Size([6, 3, 40, 25, 1]), [2, 2, 2])
+    """
+    who = "synthetic_motion"
+    check.skeleton(who, skeleton)
+    for name, value in (("n", n), ("frames", frames), ("persons", persons)):
+        check.count(who, name, value)
+    check.choice(who, "dims", dims, (2, 3))
+    if isinstance(actions, str):
+        raise TypeError(f"{who}(actions={actions!r}): actions must be a sequence of names; write [{actions!r}]")
+    actions = [check.choice(who, "actions", action, ACTIONS) for action in (ACTIONS if actions is None else actions)]
+    if not actions:
+        raise ValueError(f"{who}(actions=[]): name at least one action of {', '.join(ACTIONS)}")
+
+    device = torch.device("cpu") if generator is None else generator.device
+    rng = Rng(n, device, generator=generator)
+    bones, parts, ancestors = (part.to(device) for part in _body(skeleton))
+    label = (torch.arange(n, device=device) % len(actions))[rng.uniform().argsort()]
+
+    # (N, T, M): where in its cycle each person is.
+    time = torch.arange(frames, device=device)[:, None] / FPS
+    frequency, phase = rng.uniform(1, persons, low=0.7, high=1.4), rng.uniform(1, persons, high=2 * math.pi)
+    swing = (2 * math.pi * frequency * time + phase).sin()
+    amplitude = rng.uniform(1, persons, low=0.8, high=1.2)
+
+    # Rotation vectors of the bones: those of the whole limb and of its outer half added up, (N, T, M, V, 3).
+    rotation = torch.einsum("nhsrc,hvr->nsvc", _table(actions).to(device)[label], parts)
+    at_rest, swung = rotation[:, 0, None, None], rotation[:, 1, None, None]
+    rotation = amplitude[..., None, None] * (at_rest + swung * swing[..., None, None])
+    size = rng.uniform(persons, 1, 1, low=0.85, high=1.15)
+    build = rng.uniform(persons, len(skeleton), 1, low=0.95, high=1.05)
+    body = _turn((bones * size * build)[:, None], rotation)
+
+    def of_action(table: dict[str, float]) -> Tensor:
+        return torch.tensor([table.get(action, 0.0) for action in actions], device=device)[label, None, None]
+
+    heading = rng.uniform(1, persons, low=-math.pi / 6, high=math.pi / 6)
+    yaw = heading + (of_action(_TURN) * math.pi / 180) * amplitude * swing
+    up = torch.tensor([0.0, 1.0, 0.0], device=device)
+    body = _turn(body, yaw[..., None, None] * up)
+    place = rng.uniform(persons, 3, low=-0.1, high=0.1)
+    place[..., 2] += torch.arange(persons, device=device)  # side by side, a metre apart
+    rise = of_action(_RISE) * amplitude * (swing + 1) / 2
+    root = place[:, None] + rise[..., None] * up
+    x = root[..., None, :] + ancestors @ body  # (N, T, M, V, 3)
+
+    x = x.permute(0, 4, 1, 3, 2)[:, :dims].contiguous()
+    mask = torch.ones(n, frames, persons, dtype=torch.bool, device=device)
+    if gaps:
+        mask = _presence(rng, frames, persons)
+    return SkeletonBatch(x, mask[:, :, None].expand(-1, -1, len(skeleton), -1).contiguous(), label=label)
+
+
+def _presence(rng: Rng, frames: int, persons: int) -> Tensor:
+    """A mask ``(N, T, M)`` with early ends, missing people and gaps; the first person is seen at least once."""
+    t = torch.arange(frames, device=rng.device)[:, None]
+    # Half of the samples end early, none before its middle.
+    share = rng.uniform(1, 1, low=0.5, high=1.5).clamp_max(1)
+    mask = t < (share * frames).ceil()
+    there = rng.uniform(1, persons) < 0.7
+    there[..., 0] = True
+    width = rng.integers(frames // 8 + 1, 1, persons)
+    start = rng.integers(frames, 1, persons)
+    return mask & there & ~((t >= start) & (t < start + width))

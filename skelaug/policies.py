@@ -1,0 +1,231 @@
+"""Named policies: what papers train with, built for any skeleton. Each says what it reproduces and what it changes.
+
+Contrastive methods give a :class:`~skelaug.policy.GrowingPolicy`, whose ``views`` are ordered weak to strong; recipes
+of supervised training give one transform, a :class:`~skelaug.policy.Compose`. In all of them every draw is per sample
+and absent people stay absent.
+"""
+
+from __future__ import annotations
+
+import math
+
+from skelaug import check
+from skelaug.policy import Compose, GrowingPolicy, OneOf
+from skelaug.skeleton import Skeleton
+from skelaug.transform import Transform
+from skelaug.transforms import (
+    AddEdges,
+    AxisMask,
+    Blur,
+    Bone,
+    BoneLengthTransfer,
+    BoneMotion,
+    CropResize,
+    DropEdges,
+    GaussianNoise,
+    JointMask,
+    JointTimeMask,
+    Motion,
+    PersonSwap,
+    Rotate,
+    Scale,
+    SegmentSample,
+    Shear,
+    SkeleAdaIN,
+    SwapSides,
+    TemporalCrop,
+)
+
+__all__ = ["aimclr", "crossclr", "ctrgcn", "hiclr", "hiclr_released", "pyskl_strong", "skateformer"]
+
+
+def hiclr(
+    skeleton: Skeleton, strong: str = "mask", stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0
+) -> GrowingPolicy:
+    """HiCLR's growing augmentations: basic, normal, strong.
+
+    Reproduces the sets and the order of Zhang, Lin, Liu (AAAI 2023): basic = temporal crop, shear; normal = swapped
+    sides, rotation about a random main axis, noise, blur, axis mask; strong = Random Mask, Drop/Add Edges, SkeleAdaIN.
+
+    Changes, deliberately: every draw is per sample (the code shares a mask over the batch); angles are two-sided, ±30°
+    and ±1° (the code: 0 … 30° and 0 … 1°, in the left-handed sense); the blur is normalised (the code's enlarges the
+    body up to 5 ×); absent people stay absent; all three strong augmentations run (the code calls Random Mask alone).
+    :func:`hiclr_released` keeps the code's ways.
+
+    Args:
+        skeleton: of the data.
+        strong: ``"mask"``, ``"edges"``, ``"adain"``, or ``"all"`` for one strong stage that holds the three. With
+            edges, all views are SkeletonBatches.
+        stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``; Random Mask acts on the stream.
+        ratio: share of joints that Random Mask hides (0.2 for the Transformer's joint stream).
+        fill: of Random Mask: a number, or ``"token"`` for the paper's learnable scalar.
+
+    Example:
+        >>> import torch, skelaug
+        >>> policy = hiclr(skelaug.skeletons["ntu25"])
+        >>> weak, normal, strong = policy.views(torch.randn(8, 3, 50, 25, 2))
+        >>> policy.names
+        ('basic', 'normal', 'strong')
+    """
+    check.choice("hiclr", "strong", strong, ("mask", "edges", "adain", "all"))
+    stage: list[Transform] = []
+    if strong in ("adain", "all"):
+        stage.append(SkeleAdaIN())
+    if strong in ("edges", "all"):
+        stage += [DropEdges(0.1, skeleton), AddEdges(0.05, skeleton)]
+    if strong in ("mask", "all"):
+        stage.append(JointMask(ratio, fill=fill))
+    return GrowingPolicy(
+        basic=[TemporalCrop(6), Shear(0.5)],
+        normal=[
+            SwapSides(skeleton, p=0.5),
+            Rotate(30, axes="main", minor=1),
+            GaussianNoise(0.01, p=0.5),
+            Blur((0.1, 2), p=0.5),
+            AxisMask(p=0.5),
+        ],
+        strong=stage,
+        stream=_stream("hiclr", skeleton, stream),
+    )
+
+
+def hiclr_released(
+    skeleton: Skeleton, stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0
+) -> GrowingPolicy:
+    """What HiCLR's released code does, quirks included: for reproducing its numbers.
+
+    Reproduces: one-sided, left-handed rotation by 0 … 30° and 0 … 1°; a blur whose weights do not sum to one; Random
+    Mask as the only strong augmentation.
+
+    Changes: the mask is drawn per sample (the code: one for the batch), and neither noise nor mask writes into absent
+    people.
+
+    Args:
+        skeleton: of the data.
+        stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
+        ratio: share of joints that Random Mask hides.
+        fill: of Random Mask: a number, or ``"token"`` for the learnable scalar.
+    """
+    return GrowingPolicy(
+        basic=[TemporalCrop(6), Shear(0.5)],
+        normal=_released_normal(skeleton),
+        strong=[JointMask(ratio, fill=fill)],
+        stream=_stream("hiclr_released", skeleton, stream),
+    )
+
+
+def aimclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
+    """AimCLR (AAAI 2022): normal augmentations, then extreme ones.
+
+    Reproduces the two input branches: normal = temporal crop, shear; extreme adds swapped sides, rotation, noise, blur
+    and axis mask, with the release's one-sided rotation and its blur that enlarges.
+
+    Changes: noise stays off absent people. The feature-level drop (EADM) belongs to the model and is not here.
+
+    Args:
+        skeleton: of the data.
+        stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
+    """
+    return GrowingPolicy(
+        normal=[TemporalCrop(6), Shear(0.5)],
+        extreme=_released_normal(skeleton),
+        stream=_stream("aimclr", skeleton, stream),
+    )
+
+
+def crossclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
+    """CrosSCLR and SkeletonCLR (CVPR 2021): one stage, temporal crop and shear; ``key_view`` draws the key.
+
+    Args:
+        skeleton: of the data.
+        stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
+    """
+    return GrowingPolicy(basic=[TemporalCrop(6), Shear(0.5)], stream=_stream("crossclr", skeleton, stream))
+
+
+def ctrgcn(skeleton: Skeleton, length: int = 64) -> Compose:
+    """CTR-GCN's training recipe (ICCV 2021), also InfoGCN's and BlockGCN's: crop and resize, small rotation.
+
+    Changes: clips shorter than 64 frames are cropped like all others (the code keeps them whole); ends are kept in the
+    resize; the rotation is right-handed (its angles are symmetric, so only the order of the axes differs).
+
+    Args:
+        skeleton: of the data; any.
+        length: frames of the output.
+
+    Example:
+        >>> import torch, skelaug
+        >>> ctrgcn(skelaug.skeletons["ntu25"])(torch.randn(8, 3, 300, 25, 2)).shape
+        torch.Size([8, 3, 64, 25, 2])
+    """
+    check.skeleton("ctrgcn", skeleton)
+    return Compose([CropResize((0.5, 1.0), length=length), Rotate(math.degrees(0.3))])
+
+
+def pyskl_strong(skeleton: Skeleton, length: int = 100) -> Compose:
+    """PYSKL's ``strong_aug`` recipe for 3D: uniform sampling, scale per axis ±0.1, rotation ±0.3 rad about each axis.
+
+    Changes: rotation is right-handed; a score channel is not scaled if there is one (give ``coords`` to your own
+    transforms). Normalisation (PreNormalize3D) is preparation, not here.
+
+    Args:
+        skeleton: of the data; any.
+        length: frames of the output.
+    """
+    check.skeleton("pyskl_strong", skeleton)
+    return Compose([SegmentSample(length), Scale((0.9, 1.1), per_axis=True), Rotate(math.degrees(0.3))])
+
+
+def skateformer(skeleton: Skeleton, length: int = 64) -> Compose:
+    """SkateFormer's default recipe (ECCV 2024).
+
+    Uniform sampling of a crop, then with probability 0.5 a chain of augmentations, with 0.2 the bone lengths of another
+    sample.
+
+    Reproduces its ``aug_method: a123489``: person swap, shear, rotation about one axis, scale per axis, swapped sides,
+    axis mask, joint drop, each half of the time.
+
+    Changes: the bone lengths come from any other sample of the batch (the code: same class) and are means over the
+    clip; the dropped frames are one stretch (the code: scattered); clips shorter than 64 frames are cropped like all
+    others.
+
+    Args:
+        skeleton: of the data.
+        length: frames of the output.
+    """
+    chain = Compose(
+        [
+            PersonSwap(p=0.5),
+            Shear(0.5, p=0.5),
+            Rotate(30, axes="main", minor=0, p=0.5),
+            Scale((0.8, 1.2), per_axis=True, p=0.5),
+            SwapSides(skeleton, p=0.5),
+            AxisMask(p=0.5),
+            JointTimeMask((0.2, 0.6), (0.25, 0.5), p=0.5),
+        ]
+    )
+    branches = OneOf([chain, BoneLengthTransfer(skeleton), Compose([])], weights=[0.5, 0.2, 0.3])
+    return Compose([SegmentSample(length, scale=(0.5, 1.0)), branches])
+
+
+def _released_normal(skeleton: Skeleton) -> list[Transform]:
+    """AimCLR's extreme branch and HiCLR's normal one, as released."""
+    return [
+        SwapSides(skeleton, p=0.5),
+        Rotate((-30, 0), axes="main", minor=(-1, 0)),
+        GaussianNoise(0.01, p=0.5),
+        Blur((0.1, 2), normalize=False, p=0.5),
+        AxisMask(p=0.5),
+    ]
+
+
+def _stream(who: str, skeleton: Skeleton, stream: str) -> Transform | None:
+    check.choice(who, "stream", stream, ("joint", "bone", "motion", "bone_motion"))
+    match stream:
+        case "bone":
+            return Bone(skeleton)
+        case "motion":
+            return Motion()
+        case "bone_motion":
+            return BoneMotion(skeleton)
+    return None

@@ -1,0 +1,163 @@
+"""Draws: on the batch's device, from a generator, or keyed by sample.
+
+Three ways, one code path. Without arguments the global torch generator of the device of the data is used. A
+``torch.Generator`` draws on its own device, so a CPU generator gives the same augmentation on CPU and GPU. **Keys**,
+one int64 a sample, give counter-based draws (SplitMix64; Steele, Lea and Flood, OOPSLA 2014): what a sample gets
+depends on its key alone, not on the batch, its order, the worker, the rank or the point of resumption.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+__all__ = ["Rng", "fold_in", "keys"]
+
+_MASK = (1 << 64) - 1
+_GAMMA = 0x9E3779B97F4A7C15  # the draws of one key: key + counter * gamma
+_LANE = 0xD1B54A32D192ED03  # lanes: key xor lane * constant, so no lane walks along another's counters
+
+
+def _signed(value: int) -> int:
+    """The int64 with the same 64 bits as ``value``."""
+    value &= _MASK
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _shift(z: Tensor, bits: int) -> Tensor:
+    """Logical right shift: int64's own shift drags the sign in."""
+    return (z >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mix(z: Tensor) -> Tensor:
+    """SplitMix64's finaliser, a bijection of 64 bits."""
+    z = (z ^ _shift(z, 30)) * _signed(0xBF58476D1CE4E5B9)
+    z = (z ^ _shift(z, 27)) * _signed(0x94D049BB133111EB)
+    return z ^ _shift(z, 31)
+
+
+def _mix_int(value: int) -> int:
+    """:func:`_mix` on a Python int, for seeds and epochs."""
+    z = value & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)
+
+
+def keys(seed: int, epoch: int, ids: Tensor | Iterable[int]) -> Tensor:
+    """One key a sample, from the run's seed, the epoch and the samples' ids in the data set.
+
+    Args:
+        seed: the run's seed.
+        epoch: the epoch; each gives new draws.
+        ids: int ``(N,)``, the index of each sample in the data set. Distinct ids give distinct keys.
+
+    Returns:
+        int64 ``(N,)`` on the device of ``ids``.
+
+    Raises:
+        TypeError: a float where an integer belongs.
+
+    Example:
+        >>> k = keys(seed=0, epoch=3, ids=torch.arange(4))
+        >>> bool((k[2:] == keys(0, 3, [2, 3])).all())
+        True
+    """
+    ids = ids if isinstance(ids, Tensor) else torch.tensor(list(ids), dtype=torch.int64)
+    if ids.is_floating_point() or ids.dtype == torch.bool or ids.ndim != 1:
+        raise TypeError(f"keys(ids=…): ids must be integers (N,), got {ids.dtype} {tuple(ids.shape)}")
+    base = _mix_int(_mix_int(operator.index(seed) + _GAMMA) ^ _mix_int(operator.index(epoch) + _LANE))
+    return _mix(ids.to(torch.int64) * _signed(_GAMMA) + _signed(base))
+
+
+def fold_in(keys: Tensor, n: int) -> Tensor:
+    """Derive independent keys for lane ``n`` (any integer): a view, a position in a policy, a purpose."""
+    return _mix(keys ^ _signed((operator.index(n) + 1) * _LANE))
+
+
+class Rng:
+    """Where a transform's ``draw`` gets its numbers: always one independent row a sample.
+
+    Args:
+        n: number of samples.
+        device: where the draws are needed.
+        generator: draw from it, on its device; the result is moved.
+        keys: int64 ``(n,)``; draw counter-based numbers from each sample's own key.
+
+    A generator is consumed in order. With keys, a counter walks through one call of ``draw``, and ``fold`` gives an
+    independent lane, so that changing one member of a policy moves no other's draws.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        device: torch.device,
+        *,
+        generator: torch.Generator | None = None,
+        keys: Tensor | None = None,
+    ) -> None:
+        if generator is not None and keys is not None:
+            raise ValueError("give a generator or keys, not both: keys alone decide the draws of each sample")
+        if keys is not None:
+            if not isinstance(keys, Tensor) or keys.dtype != torch.int64 or keys.shape != (n,):
+                got = f"{keys.dtype} {tuple(keys.shape)}" if isinstance(keys, Tensor) else type(keys).__name__
+                raise ValueError(
+                    f"keys must be an int64 tensor ({n},), one a sample, as skelaug.random.keys gives them; got {got}"
+                )
+            keys = keys.to(device)
+        self.n, self.device, self.generator, self.keys = n, device, generator, keys
+        self._counter = 0
+
+    def fold(self, lane: int) -> Rng:
+        """An independent lane; without keys the same stream goes on."""
+        if self.keys is None:
+            return self
+        return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
+
+    def _bits(self, count: int) -> Tensor:
+        """``(n, count)`` random 64-bit words from the keys."""
+        assert self.keys is not None
+        counter = torch.arange(self._counter + 1, self._counter + count + 1, device=self.device)
+        self._counter += count
+        return _mix(self.keys[:, None] + counter * _signed(_GAMMA))
+
+    def _pair(self, count: int) -> tuple[Tensor, Tensor]:
+        """Two independent ``(n, count)`` of whole numbers below 2^24, exact in float32, from one hash."""
+        bits = self._bits(count)
+        return _shift(bits, 40).to(torch.float32), ((bits >> 8) & 0xFFFFFF).to(torch.float32)
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """float32 ``(n, *shape)``, each entry U(low, high)."""
+        count = math.prod(shape)
+        if self.keys is not None:
+            u = (torch.cat(self._pair((count + 1) // 2), 1)[:, :count] * 2.0**-24).reshape(self.n, *shape)
+        elif self.generator is None:
+            u = torch.rand(self.n, *shape, device=self.device)
+        else:
+            u = torch.rand(self.n, *shape, generator=self.generator, device=self.generator.device).to(self.device)
+        return u if (low, high) == (0.0, 1.0) else u * (high - low) + low
+
+    def normal(self, *shape: int) -> Tensor:
+        """float32 ``(n, *shape)``, each entry N(0, 1); keyed draws use Box and Muller's pair."""
+        if self.keys is not None:
+            count = math.prod(shape)
+            a, b = self._pair((count + 1) // 2)
+            radius = (((a + 1) * 2.0**-24).log_().mul_(-2)).sqrt_()
+            angle = b.mul_(2 * math.pi * 2.0**-24)
+            return torch.cat([radius * angle.cos(), radius * angle.sin()], 1)[:, :count].reshape(self.n, *shape)
+        if self.generator is None:
+            return torch.randn(self.n, *shape, device=self.device)
+        return torch.randn(self.n, *shape, generator=self.generator, device=self.generator.device).to(self.device)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """int64 ``(n, *shape)``, each entry one of 0 … high - 1."""
+        # 24 random bits: the bias is below high / 2^24. The clamp guards the rounding of u * high up to high.
+        return (self.uniform(*shape) * high).long().clamp_(max=high - 1)
+
+    def permutation(self, size: int, *shape: int) -> Tensor:
+        """int64 ``(n, *shape, size)``: a random order of 0 … size - 1 along the last axis."""
+        return self.uniform(*shape, size).argsort(-1)

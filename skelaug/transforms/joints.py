@@ -1,0 +1,403 @@
+"""Transforms of the joints and persons: masks, jitter, exchange, and the streams bone and motion."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from skelaug import check
+from skelaug.batch import SkeletonBatch
+from skelaug.functional import joints as fj
+from skelaug.functional import time as ft
+from skelaug.functional import values as fv
+from skelaug.random import Rng
+from skelaug.skeleton import Skeleton
+from skelaug.transform import Params, Transform
+
+__all__ = [
+    "Bone",
+    "BoneMotion",
+    "JointJitter",
+    "JointMask",
+    "JointTimeMask",
+    "LimbMask",
+    "Motion",
+    "PersonDrop",
+    "PersonSwap",
+]
+
+
+@final
+class JointMask(Transform):
+    """Replace some joints in every frame: HiCLR's Random Mask. Masked joints are data, not absence.
+
+    Drawn per sample and, for ``per="frame"``, per frame: which joints; all channels and persons alike. The params hold
+    ``mask``, bool ``(N, T or 1, V)``, True where masked.
+
+    Args:
+        ratio: exactly int(V · ratio) distinct joints, at least 1 if ratio > 0; a pair draws the ratio per sample.
+        per: ``"frame"`` draws anew in every frame, ``"sequence"`` masks the same joints throughout.
+        fill: a number; ``"token"``, one learnable scalar that starts at 0 and trains through this branch; or
+            ``"mean"``, the mean of the person's observed joints in the frame.
+        p: probability per sample.
+
+    Source: HiCLR (AAAI 2023), ratio 0.1 (whose code shares one mask over the batch).
+
+    Example:
+        >>> x = torch.ones(8, 3, 50, 25, 2)
+        >>> y, params = JointMask(0.1)(x, return_params=True)
+        >>> int(params["mask"].sum(-1).unique())
+        2
+    """
+
+    on_stream = True
+
+    def __init__(
+        self,
+        ratio: float | tuple[float, float] = 0.1,
+        per: str = "frame",
+        fill: float | str = 0.0,
+        p: float = 1.0,
+    ) -> None:
+        super().__init__(p)
+        self.ratio = ratio
+        self._range = check.span("JointMask", "ratio", ratio, low=0, high=1, single="fixed")
+        self.per = check.choice("JointMask", "per", per, ("frame", "sequence"))
+        self.fill = check_fill("JointMask", fill)
+        self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
+        self.op_presence = fill != 0
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        frames, joints = (batch.x.shape[2] if self.per == "frame" else 1), batch.x.shape[3]
+        return {"mask": choose(rng, how_many(rng, self._range, joints), frames, joints)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        fill = fill_value(self.fill, self.token, batch)
+        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask))
+
+
+@final
+class LimbMask(Transform):
+    """Hide whole limbs for the whole clip; all persons alike. Masked joints are data, not absence.
+
+    Drawn per sample: which of the skeleton's limbs (its parts but the trunk). The params hold ``mask``, bool ``(N, 1,
+    V)``.
+
+    Args:
+        skeleton: whose limbs are meant.
+        limbs: how many.
+        fill: a number, ``"token"`` or ``"mean"``, as in :class:`JointMask`.
+        p: probability per sample.
+
+    Source: HYSP; ProtoGCN's part drop.
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> LimbMask(skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    on_stream = True
+
+    def __init__(self, skeleton: Skeleton, limbs: int = 1, fill: float | str = 0.0, p: float = 1.0) -> None:
+        super().__init__(p)
+        self.skeleton = check.skeleton("LimbMask", skeleton)
+        parts = [joints for name, joints in skeleton.limbs.items() if name != "trunk"] or list(skeleton.limbs.values())
+        self.limbs = check.choice("LimbMask", "limbs", limbs, range(1, len(parts) + 1))
+        self._table = [[joint in part for joint in range(len(skeleton))] for part in parts]
+        self.fill = check_fill("LimbMask", fill)
+        self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
+        self.op_presence = fill != 0
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        table = check.constant(self._table, batch.device)
+        chosen = choose(rng, self.limbs, 1, len(self._table))  # (N, 1, limbs)
+        return {"mask": (chosen[..., None] & table).any(2)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        fill = fill_value(self.fill, self.token, batch)
+        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask))
+
+
+@final
+class JointTimeMask(Transform):
+    """Hide some joints during one stretch of time; all channels and persons alike. Masked joints are data, not absence.
+
+    Drawn per sample: the joints, exactly int(V · joints) and at least 1, and the start of a stretch of round(valid
+    frames · frames), at least 1. The params hold ``mask``, bool ``(N, T, V)``.
+
+    Args:
+        joints: share of the joints; a pair draws it per sample.
+        frames: share of the valid frames; a pair draws it per sample.
+        fill: a number, ``"token"`` or ``"mean"``, as in :class:`JointMask`.
+        p: probability per sample.
+
+    Source: after SkateFormer's drop_joint (5 … 15 of 25 joints in 16 … 32 of 64 frames, there scattered).
+
+    Example:
+        >>> JointTimeMask()(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    on_stream = True
+    draws_from = "presence"
+
+    def __init__(
+        self,
+        joints: float | tuple[float, float] = (0.2, 0.6),
+        frames: float | tuple[float, float] = (0.25, 0.5),
+        fill: float | str = 0.0,
+        p: float = 1.0,
+    ) -> None:
+        super().__init__(p)
+        self.joints, self.frames = joints, frames
+        self._joints = check.span("JointTimeMask", "joints", joints, low=0, high=1, single="fixed")
+        self._frames = check.span("JointTimeMask", "frames", frames, low=0, high=1, single="fixed")
+        self.fill = check_fill("JointTimeMask", fill)
+        self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
+        self.op_presence = fill != 0
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None
+        t, v = batch.x.shape[2:4]
+        start, length = (value[:, None] for value in ft.valid_span(batch.mask))
+        share = rng.uniform(1, low=self._frames[0], high=self._frames[1])
+        # At least one frame, so that the transform always acts, unless nobody is there.
+        size = torch.minimum((share * length).round().long().clamp(min=1), length)
+        first = start + (rng.uniform(1) * (length - size + 1)).long().clamp(min=0)
+        first = torch.minimum(first, start + length - size)
+        frame = torch.arange(t, device=batch.device)
+        during = (frame >= first) & (frame < first + size)
+        return {"mask": during[..., None] & choose(rng, how_many(rng, self._joints, v), 1, v)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        fill = fill_value(self.fill, self.token, batch)
+        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask))
+
+
+@final
+class JointJitter(Transform):
+    """Misplace some joints by an offset that stays for the whole clip, as a badly calibrated tracker does.
+
+    Drawn per sample: which joints, exactly int(V · ratio), at least 1 if ratio > 0, for all persons; per sample, joint
+    and person: the offset; per sample: its standard deviation, where a pair is given.
+
+    Args:
+        std: standard deviation of the offset as a share of the person's size (the diagonal of its bounding box,
+            averaged over its frames); a number is fixed, a pair draws from U(low, high).
+        ratio: share of the joints; a pair draws it per sample.
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Source: OpenGait's JointNoise, PYSKL's body-relative noise.
+
+    Example:
+        >>> JointJitter(0.02)(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    op_presence = True
+
+    def __init__(
+        self,
+        std: float | tuple[float, float] = 0.02,
+        ratio: float | tuple[float, float] = 0.2,
+        p: float = 1.0,
+        coords: Any = None,
+    ) -> None:
+        super().__init__(p)
+        self.std, self.ratio, self.coords = std, ratio, check.coordinates("JointJitter", coords)
+        self._std = check.span("JointJitter", "std", std, low=0, single="fixed")
+        self._ratio = check.span("JointJitter", "ratio", ratio, low=0, high=1, single="fixed")
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        coords = check.channels("JointJitter", self.coords, batch.x)
+        v, m = batch.x.shape[3:]
+        chosen = choose(rng, how_many(rng, self._ratio, v), 1, v)[:, :, None, :, None]
+        low, high = self._std
+        std = low if low == high else rng.uniform(1, 1, 1, 1, low=low, high=high)
+        return {"offset": rng.normal(len(coords), 1, v, m) * std * chosen}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        coords = check.channels("JointJitter", self.coords, batch.x)
+        size = fv.body_size(fv.pick(batch.x, coords), batch.mask)[:, None, None, None]
+        offset = fv.place(params["offset"] * size, coords, batch.x.shape[1])
+        return batch.replace(x=fv.add_noise(batch.x, offset, batch.mask))
+
+
+@final
+class PersonSwap(Transform):
+    """Exchange the persons' slots: two change places, more get a random order.
+
+    Drawn per sample: the order, for the whole clip. The params hold ``persons``, int64 ``(N, M)``: slot m gets person
+    ``persons[m]``.
+
+    Args:
+        p: probability per sample.
+
+    Source: SkateFormer.
+
+    Example:
+        >>> PersonSwap(p=1.0)(torch.tensor([1.0, 2.0]).view(1, 1, 1, 1, 2)).flatten()
+        tensor([2., 1.])
+    """
+
+    moves_presence = True
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(p)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        persons = batch.x.shape[4]
+        if persons <= 2:
+            return {"persons": torch.arange(persons - 1, -1, -1, device=batch.device).expand(len(batch), -1)}
+        return {"persons": rng.permutation(persons)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        mask = batch.mask
+        if mask is not None:
+            mask = fj.take_persons(mask[:, None], params["persons"])[:, 0]
+        return batch.replace(x=fj.take_persons(batch.x, params["persons"]), mask=mask)
+
+
+@final
+class PersonDrop(Transform):
+    """Let one of several people be absent from the whole clip; the last one always stays.
+
+    Drawn per sample: which of the persons that are ever present, all equally likely. The params hold ``drop``, bool
+    ``(N, M)``.
+
+    Args:
+        p: probability per sample.
+
+    Source: SkateFormer, whose code always drops the first person.
+
+    Example:
+        >>> y = PersonDrop(p=1.0)(torch.ones(8, 3, 50, 25, 2))
+        >>> int((y[:, 0, 0, 0] != 0).sum())
+        8
+    """
+
+    draws_from = "presence"
+    moves_presence = True
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(p)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None
+        there = batch.mask.flatten(1, 2).any(1)
+        rank = torch.where(there, rng.uniform(there.shape[1]), 2).argsort(1).argsort(1)
+        return {"drop": (rank == 0) & (there.sum(1, keepdim=True) > 1)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        drop = params["drop"][:, None, None]
+        mask = None if batch.mask is None else batch.mask & ~drop
+        return batch.replace(x=torch.where(drop[:, None], 0, batch.x), mask=mask)
+
+
+@final
+class Bone(Transform):
+    """The bone stream: each joint minus its parent, 0 at the root. Nothing is drawn.
+
+    Args:
+        skeleton: whose parents are meant.
+
+    Source: 2s-AGCN (CVPR 2019).
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> Bone(skeletons["ntu25"])(torch.ones(8, 3, 50, 25, 2)).abs().max()
+        tensor(0.)
+    """
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.skeleton = check.skeleton("Bone", skeleton)
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        assert self.skeleton is not None
+        x, mask = fj.bone(batch.x, check.constant(self.skeleton.parents, batch.device), batch.mask)
+        return batch.replace(x=x, mask=mask)
+
+
+@final
+class Motion(Transform):
+    """The motion stream: the next frame minus this one, 0 in the last frame and next to absence. Nothing is drawn.
+
+    Source: 2s-AGCN, AimCLR, HiCLR.
+
+    Example:
+        >>> Motion()(torch.arange(4.0).view(1, 1, 4, 1, 1) + 1).flatten()
+        tensor([1., 1., 1., 0.])
+    """
+
+    op_presence = True
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        return batch.replace(x=fj.motion(batch.x, batch.mask))
+
+
+@final
+class BoneMotion(Transform):
+    """The motion of the bones. Nothing is drawn.
+
+    Args:
+        skeleton: whose parents are meant.
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> BoneMotion(skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    op_presence = True
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.skeleton = check.skeleton("BoneMotion", skeleton)
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        assert self.skeleton is not None
+        x, mask = fj.bone(batch.x, check.constant(self.skeleton.parents, batch.device), batch.mask)
+        return batch.replace(x=fj.motion(x, mask), mask=mask)
+
+
+def how_many(rng: Rng, ratio: tuple[float, float], total: int) -> Tensor | int:
+    """int(total · ratio), at least 1 if the ratio is above 0; a tensor ``(N,)`` where the ratio is drawn per sample."""
+    if ratio[0] == ratio[1]:
+        # 0.29 · 100 is 28.999…: what was meant is 29.
+        return max(int(total * ratio[0] + 1e-9), 1 if ratio[0] > 0 else 0)
+    drawn = rng.uniform(low=ratio[0], high=ratio[1])
+    return (total * drawn + 1e-5).long().clamp(min=1)
+
+
+def choose(rng: Rng, count: Tensor | int, rows: int, size: int) -> Tensor:
+    """Bool ``(N, rows, size)`` with exactly ``count`` True in each row."""
+    limit = count if isinstance(count, int) else count[:, None, None]
+    return rng.permutation(size, rows) < limit
+
+
+def check_fill(who: str, fill: float | str) -> float | str:
+    """``fill`` if it is a number, ``"token"`` or ``"mean"``."""
+    if isinstance(fill, str):
+        check.choice(who, "fill", fill, ("token", "mean"))
+        return fill
+    return check.number(who, "fill", fill)
+
+
+def fill_value(fill: float | str, token: Tensor | None, batch: SkeletonBatch) -> Tensor | float:
+    """What masked joints become: a number or a tensor that broadcasts against ``batch.x``."""
+    if token is not None:
+        return token
+    if isinstance(fill, float):
+        return fill
+    x = batch.x.to(torch.promote_types(batch.x.dtype, torch.float32))
+    if batch.mask is None or batch.mask.shape[2] == 1:
+        return x.mean(3, keepdim=True)
+    return x.sum(3, keepdim=True) / batch.mask[:, None].sum(3, keepdim=True).clamp(min=1)

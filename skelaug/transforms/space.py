@@ -1,0 +1,545 @@
+"""Transforms of the coordinates.
+
+Convention: coordinates are column vectors ``y = A x`` in a right-handed frame; constructors take degrees; a positive
+angle rotates counter-clockwise seen against the axis. ``coords`` names the channels that are coordinates: ``None`` for
+all, a number of leading channels, or indices. The other channels (a score, say) are never touched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, final
+
+import torch
+
+from skelaug import check
+from skelaug.batch import SkeletonBatch
+from skelaug.functional import space as fs
+from skelaug.functional import values as fv
+from skelaug.random import Rng
+from skelaug.skeleton import Skeleton
+from skelaug.transform import Params, Transform
+
+__all__ = [
+    "AxisMask",
+    "Center",
+    "Mirror",
+    "NegateAxis",
+    "Normalize",
+    "RandomMove",
+    "Rotate",
+    "Scale",
+    "Shear",
+    "SubtractJoint",
+    "SwapSides",
+    "Translate",
+]
+
+_AXES = "xyz"
+
+
+@final
+class Shear(Transform):
+    """Shear in all directions: ``x' = S x``, S with ones on the diagonal and random entries elsewhere.
+
+    Drawn per sample: 6 (2D: 2) independent off-diagonal entries, shared by all frames, joints and persons.
+
+    Args:
+        amount: a number a draws from U(-a, a); a pair from U(low, high). 1 and above can mirror a body.
+        p: probability per sample.
+        coords: channels that are coordinates (2 or 3 of them).
+
+    Source: Rao et al. 2021; HiCLR (AAAI 2023) uses 0.5.
+
+    Example:
+        >>> Shear(0.5)(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    linear = True
+
+    def __init__(self, amount: float | tuple[float, float] = 0.5, p: float = 1.0, coords: Any = None) -> None:
+        super().__init__(p)
+        self.amount, self.coords = amount, check.coordinates("Shear", coords)
+        self._range = check.span("Shear", "amount", amount)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        coords = check.channels("Shear", self.coords, batch.x, (2, 3))
+        d = len(coords)
+        matrix = fs.shear_matrix(rng.uniform(d * (d - 1), low=self._range[0], high=self._range[1]))
+        return {"matrix": fs.embed(matrix, coords, batch.x.shape[1])}
+
+
+@final
+class Rotate(Transform):
+    """Rotate about the origin.
+
+    Drawn per sample: the angles (and, for ``axes="main"``, the axis), shared by all frames, joints and persons.
+
+    Args:
+        degrees: a number d draws angles from U(-d, d), two-sided; a pair from U(low, high).
+        axes: ``"xyz"`` draws an angle for each axis, applied about x, then y, then z; ``"x"``, ``"y"`` or ``"z"`` is
+            one fixed axis; ``"main"`` picks one axis at random for ``degrees`` and gives the other two ``minor``. In
+            2D there is one angle, and axes must be ``"xyz"``, ``"main"`` or ``"z"``.
+        minor: for ``axes="main"``, the angles of the other two axes.
+        p: probability per sample.
+        coords: channels that are coordinates (2 or 3 of them).
+
+    Source: ``"main"`` is AimCLR's and HiCLR's, whose code draws U(0, 30) and U(0, 1) degrees in the left-handed sense:
+    ``Rotate((-30, 0), "main", minor=(-1, 0))`` here.
+
+    Example:
+        >>> Rotate(30, axes="y")(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    linear = True
+
+    def __init__(
+        self,
+        degrees: float | tuple[float, float],
+        axes: str = "xyz",
+        minor: float | tuple[float, float] = 1.0,
+        p: float = 1.0,
+        coords: Any = None,
+    ) -> None:
+        super().__init__(p)
+        self.degrees, self.minor, self.coords = degrees, minor, check.coordinates("Rotate", coords)
+        self.axes = check.choice("Rotate", "axes", axes, ("xyz", "main", *_AXES))
+        self._range = check.span("Rotate", "degrees", degrees)
+        self._minor = check.span("Rotate", "minor", minor)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        coords = check.channels("Rotate", self.coords, batch.x, (2, 3))
+        low, high = (math.radians(d) for d in self._range)
+        if len(coords) == 2:
+            if self.axes in ("x", "y"):
+                raise ValueError(f"Rotate(axes={self.axes!r}): two coordinates rotate in their plane; use axes='z'")
+            angles = rng.uniform(1, low=low, high=high)
+        elif self.axes == "xyz":
+            angles = rng.uniform(3, low=low, high=high)
+        else:
+            axis = torch.arange(3, device=batch.device)
+            angle = rng.uniform(1, low=low, high=high)
+            if self.axes == "main":
+                low, high = (math.radians(d) for d in self._minor)
+                angles = torch.where(axis == rng.integers(3, 1), angle, rng.uniform(3, low=low, high=high))
+            else:
+                angles = torch.where(axis == _AXES.index(self.axes), angle, 0)
+        return {"matrix": fs.embed(fs.rotation_matrix(angles), coords, batch.x.shape[1])}
+
+
+@final
+class Scale(Transform):
+    """Multiply the coordinates by a random factor.
+
+    Drawn per sample: one factor, or one for each axis; shared by all frames, joints and persons.
+
+    Args:
+        factor: a pair draws from U(low, high), both ≥ 0.
+        per_axis: draw a factor for each axis.
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Source: PYSKL's RandomScale (per axis, ±0.1 … 0.2).
+
+    Example:
+        >>> Scale((0.9, 1.1))(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    linear = True
+
+    def __init__(self, factor: tuple[float, float], per_axis: bool = False, p: float = 1.0, coords: Any = None) -> None:
+        super().__init__(p)
+        self.factor, self.coords = factor, check.coordinates("Scale", coords)
+        self._range = check.span("Scale", "factor", factor, low=0, single="none")
+        self.per_axis = check.choice("Scale", "per_axis", per_axis, (True, False))
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        coords = check.channels("Scale", self.coords, batch.x)
+        factor = rng.uniform(len(coords) if self.per_axis else 1, low=self._range[0], high=self._range[1])
+        return {"matrix": fs.embed(torch.diag_embed(factor.expand(-1, len(coords))), coords, batch.x.shape[1])}
+
+
+@final
+class Translate(Transform):
+    """Move everybody who is present by one random offset.
+
+    Drawn per sample: an offset along each axis, shared by all frames, joints and persons.
+
+    Args:
+        distance: in the units of the data; a number d draws from U(-d, d), a pair from U(low, high).
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Example:
+        >>> Translate(0.2)(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    linear = True
+    op_presence = True
+
+    def __init__(self, distance: float | tuple[float, float], p: float = 1.0, coords: Any = None) -> None:
+        super().__init__(p)
+        self.distance, self.coords = distance, check.coordinates("Translate", coords)
+        self._range = check.span("Translate", "distance", distance)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        coords = check.channels("Translate", self.coords, batch.x)
+        offset = rng.uniform(len(coords), low=self._range[0], high=self._range[1])
+        return {"offset": fs.embed(offset, coords, batch.x.shape[1])}
+
+
+@final
+class Mirror(Transform):
+    """The true mirror image: negate one axis and exchange left and right joints.
+
+    Drawn per sample: whether it is applied, for all frames and persons. Twice is the identity.
+
+    Args:
+        skeleton: whose mirror pairs are exchanged.
+        axis: the axis across the body, ``"x"``, ``"y"`` or ``"z"``; the mirror is the plane through the origin.
+        label_map: classes that change hands, such as ``{3: 4, 4: 3}`` for "wave left" and "wave right"; needs a
+            SkeletonBatch with labels.
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Raises:
+        ValueError: ``label_map`` is given, but the data has no labels.
+
+    Source: PYSKL's Flip (2D, with the label map); here in 3D too.
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> mirror, x = Mirror(skeletons["ntu25"], p=1.0), torch.randn(8, 3, 50, 25, 2)
+        >>> bool((mirror(mirror(x)) == x).all())
+        True
+    """
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        axis: str = "x",
+        label_map: Mapping[int, int] | None = None,
+        p: float = 0.5,
+        coords: Any = None,
+    ) -> None:
+        super().__init__(p)
+        self.skeleton = check.skeleton("Mirror", skeleton)
+        self.axis = check.choice("Mirror", "axis", axis, tuple(_AXES))
+        self.coords = check.coordinates("Mirror", coords)
+        self.label_map = None if label_map is None else {int(a): int(b) for a, b in label_map.items()}
+        self.linear = label_map is None  # a factor holds no labels
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        matrix = negation("Mirror", self.axis, self.coords, batch)
+        return {"matrix": matrix, "joints": mirrored(self.skeleton, len(batch), batch.device)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        out = super().op(batch, params)
+        if self.label_map is None:
+            return out
+        if batch.label is None:
+            raise ValueError("Mirror(label_map=…) changes labels, but x has none: pass SkeletonBatch(x, label=…)")
+        label = batch.label
+        for old, new in self.label_map.items():
+            label = torch.where(batch.label == old, new, label)
+        return out.replace(label=label)
+
+
+@final
+class NegateAxis(Transform):
+    """Negate one coordinate; joints keep their names (:class:`Mirror` exchanges left and right too).
+
+    Drawn per sample: whether it is applied, for all frames, joints and persons.
+
+    Args:
+        axis: ``"x"``, ``"y"`` or ``"z"``.
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Example:
+        >>> NegateAxis("x", p=1.0)(torch.ones(1, 3, 1, 1, 1)).flatten()
+        tensor([-1.,  1.,  1.])
+    """
+
+    linear = True
+
+    def __init__(self, axis: str = "x", p: float = 0.5, coords: Any = None) -> None:
+        super().__init__(p)
+        self.axis = check.choice("NegateAxis", "axis", axis, tuple(_AXES))
+        self.coords = check.coordinates("NegateAxis", coords)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        return {"matrix": negation("NegateAxis", self.axis, self.coords, batch)}
+
+
+@final
+class SwapSides(Transform):
+    """Exchange left and right joints by relabelling alone; coordinates are not negated (:class:`Mirror` does both).
+
+    Drawn per sample: whether it is applied, for all frames and persons.
+
+    Args:
+        skeleton: whose mirror pairs are exchanged.
+        p: probability per sample.
+
+    Source: the "spatial flip" of AimCLR and HiCLR.
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> SwapSides(skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    linear = True
+
+    def __init__(self, skeleton: Skeleton, p: float = 0.5) -> None:
+        super().__init__(p)
+        self.skeleton = check.skeleton("SwapSides", skeleton)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        return {"joints": mirrored(self.skeleton, len(batch), batch.device)}
+
+
+@final
+class AxisMask(Transform):
+    """Set one coordinate to 0: the body is seen projected on a plane.
+
+    Drawn per sample: which axis, for all frames, joints and persons.
+
+    Args:
+        axis: ``"x"``, ``"y"`` or ``"z"`` (the first, second, third coordinate); ``None`` draws one.
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Source: AimCLR; HiCLR.
+
+    Example:
+        >>> y = AxisMask("z", p=1.0)(torch.randn(8, 3, 50, 25, 2))
+        >>> float(y[:, 2].abs().max())
+        0.0
+    """
+
+    linear = True
+
+    def __init__(self, axis: str | None = None, p: float = 0.5, coords: Any = None) -> None:
+        super().__init__(p)
+        self.axis = check.choice("AxisMask", "axis", axis, (None, *_AXES))
+        self.coords = check.coordinates("AxisMask", coords)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        coords = check.channels("AxisMask", self.coords, batch.x)
+        d = len(coords)
+        if self.axis is None:
+            masked = torch.arange(d, device=batch.device) == rng.integers(d, 1)
+        else:
+            masked = axis_is("AxisMask", self.axis, d, batch.device).expand(len(batch), d)
+        return {"matrix": fs.embed(torch.diag_embed(1 - masked.float()), coords, batch.x.shape[1])}
+
+
+@final
+class RandomMove(Transform):
+    """A moving camera: rotation, scale and shift in the x-y plane that change smoothly from frame to frame.
+
+    Drawn per sample, at each of ``nodes`` moments evenly spread over the clip: angle, scale and shift; linear in
+    between. Shared by all joints and persons.
+
+    Args:
+        degrees: angle about z; a number d draws from U(-d, d), a pair from U(low, high).
+        scale: a pair, U(low, high).
+        shift: along x and along y, in the units of the data; a number d draws from U(-d, d), a pair from U(low, high).
+        nodes: number of moments, at least 2.
+        p: probability per sample.
+        coords: channels that are coordinates (2 or 3 of them).
+
+    Source: ST-GCN's ``random_move``, which draws from lists of these extremes; absent people stay absent here.
+
+    Example:
+        >>> RandomMove()(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    op_presence = True
+
+    def __init__(
+        self,
+        degrees: float | tuple[float, float] = 10,
+        scale: tuple[float, float] = (0.9, 1.1),
+        shift: float | tuple[float, float] = 0.2,
+        nodes: int = 2,
+        p: float = 1.0,
+        coords: Any = None,
+    ) -> None:
+        super().__init__(p)
+        self.degrees, self.scale, self.shift = degrees, scale, shift
+        self._degrees = check.span("RandomMove", "degrees", degrees)
+        self._scale = check.span("RandomMove", "scale", scale, low=0, single="none")
+        self._shift = check.span("RandomMove", "shift", shift)
+        self.nodes = check.count("RandomMove", "nodes", nodes, low=2)
+        self.coords = check.coordinates("RandomMove", coords)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        frames = batch.x.shape[2]
+        where = torch.linspace(0, self.nodes - 1, frames, device=batch.device)
+        first = where.long().clamp(max=self.nodes - 2)
+
+        def path(low: float, high: float, rows: int = 1) -> torch.Tensor:
+            node = rng.uniform(rows, self.nodes, low=low, high=high)
+            return torch.lerp(node[..., first], node[..., first + 1], where - first)
+
+        low, high = (math.radians(d) for d in self._degrees)
+        angle, scale = path(low, high), path(*self._scale)
+        return {"linear": torch.cat([scale * angle.cos(), scale * angle.sin()], 1), "shift": path(*self._shift, rows=2)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        x = batch.x
+        coords = check.channels("RandomMove", self.coords, x, (2, 3))
+        c, s = params["linear"].to(x.dtype)[..., None, None].unbind(1)
+        shift = params["shift"].to(x.dtype)[..., None, None]
+        plane = fv.pick(x, coords[:2])
+        moved = torch.stack([c * plane[:, 0] - s * plane[:, 1], s * plane[:, 0] + c * plane[:, 1]], 1) + shift
+        if batch.mask is not None:
+            moved = moved * batch.mask[:, None]
+        return batch.replace(x=fv.put(x, moved, coords[:2]))
+
+
+@final
+class Center(Transform):
+    """Move the origin to a joint. Nothing is drawn.
+
+    Args:
+        skeleton: of the data.
+        per: ``"frame"``: each person's own joint, frame by frame (HiCLR's preparation). ``"clip"``: the first person's
+            joint in the first frame where it is observed, for all frames and persons, so that paths and distances stay.
+        joint: index or name; ``None`` for the skeleton's centre.
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    A person whose joint is not observed in a frame stays where it is in that frame.
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> float(Center(skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2))[:, :, :, 20].abs().max())
+        0.0
+    """
+
+    op_presence = True
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        per: str = "frame",
+        joint: int | str | None = None,
+        p: float = 1.0,
+        coords: Any = None,
+    ) -> None:
+        super().__init__(p)
+        self.skeleton = check.skeleton("Center", skeleton)
+        self.per = check.choice("Center", "per", per, ("frame", "clip"))
+        self.joint, self.coords = joint, check.coordinates("Center", coords)
+        self._joint = skeleton.centre if joint is None else skeleton.index(joint) if isinstance(joint, str) else joint
+        check.choice("Center", "joint", self._joint, range(len(skeleton)))
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        x = batch.x
+        coords = check.channels("Center", self.coords, x)
+        origin = fv.pick(x, coords)[:, :, :, self._joint, None]  # (N, d, T, 1, M), 0 where it is not observed
+        if self.per == "clip":
+            n, d, t, _, m = origin.shape
+            assert batch.mask is not None
+            seen = batch.mask[:, :, min(self._joint, batch.mask.shape[2] - 1)].flatten(1)  # (N, T·M), persons fastest
+            first = seen.to(torch.uint8).argmax(1)
+            origin = origin.reshape(n, d, t * m).gather(2, first.view(n, 1, 1).expand(n, d, 1))[..., None, None]
+        return batch.replace(x=fv.add_noise(x, fv.place(-origin, coords, x.shape[1]), batch.mask))
+
+
+@final
+class Normalize(Transform):
+    """Scale each sample so that the size of its bodies is ``size``. Nothing is drawn.
+
+    The size of a body is the diagonal of its bounding box, averaged over its frames; of a sample, the mean over the
+    persons it has.
+
+    Args:
+        size: wanted.
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Example:
+        >>> Normalize()(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    op_presence = True
+
+    def __init__(self, size: float = 1.0, p: float = 1.0, coords: Any = None) -> None:
+        super().__init__(p)
+        self.size = check.number("Normalize", "size", size, low=1e-6)
+        self.coords = check.coordinates("Normalize", coords)
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        coords = check.channels("Normalize", self.coords, batch.x)
+        part = fv.pick(batch.x, coords)
+        size = fv.body_size(part, batch.mask)
+        mean = size.sum(1) / (size > 0).sum(1).clamp(min=1)
+        factor = torch.where(mean > 0, self.size / torch.where(mean > 0, mean, 1), 1)
+        return batch.replace(x=fv.put(batch.x, part * factor.to(part.dtype).view(-1, 1, 1, 1, 1), coords))
+
+
+@final
+class SubtractJoint(Transform):
+    """Make a random joint the origin: subtract it from all joints, in every frame, person by person.
+
+    Drawn per sample: the joint. A person whose joint is not observed in a frame stays where it is in that frame.
+
+    Args:
+        p: probability per sample.
+        coords: channels that are coordinates.
+
+    Source: SkateFormer.
+
+    Example:
+        >>> SubtractJoint()(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    op_presence = True
+
+    def __init__(self, p: float = 0.5, coords: Any = None) -> None:
+        super().__init__(p)
+        self.coords = check.coordinates("SubtractJoint", coords)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        return {"joint": rng.integers(batch.x.shape[3])}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        x = batch.x
+        coords = check.channels("SubtractJoint", self.coords, x)
+        part = fv.pick(x, coords)
+        n, d, t, _, m = part.shape
+        index = params["joint"].view(n, 1, 1, 1, 1).expand(n, d, t, 1, m)
+        return batch.replace(x=fv.add_noise(x, fv.place(-part.gather(3, index), coords, x.shape[1]), batch.mask))
+
+
+def negation(who: str, axis: str, coords: tuple[int, ...] | None, batch: SkeletonBatch) -> torch.Tensor:
+    """Matrices ``(N, C, C)`` that negate one axis."""
+    coords = check.channels(who, coords, batch.x)
+    sign = 1 - 2 * axis_is(who, axis, len(coords), batch.device).float()
+    return fs.embed(torch.diag_embed(sign.expand(len(batch), -1)), coords, batch.x.shape[1])
+
+
+def mirrored(skeleton: Skeleton | None, n: int, device: torch.device) -> torch.Tensor:
+    """The joint map that exchanges left and right, ``(n, V)``."""
+    assert skeleton is not None
+    return check.constant(skeleton.mirror, device).expand(n, -1)
+
+
+def axis_is(who: str, axis: str, d: int, device: torch.device) -> torch.Tensor:
+    """Bool ``(d,)``: True at the named axis."""
+    if _AXES.index(axis) >= d:
+        raise ValueError(f"{who}(axis={axis!r}): x has only {d} coordinates; use one of {', '.join(_AXES[:d])}")
+    return torch.arange(d, device=device) == _AXES.index(axis)

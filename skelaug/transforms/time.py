@@ -1,0 +1,385 @@
+"""Transforms of time, inside the span of frames in which the sample has anybody: padding stays padding."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+
+from skelaug import check
+from skelaug.batch import SkeletonBatch
+from skelaug.functional import time as ft
+from skelaug.random import Rng
+from skelaug.transform import Params, Transform
+
+__all__ = [
+    "Blur",
+    "CropResize",
+    "DropFrame",
+    "Reverse",
+    "SegmentSample",
+    "Speed",
+    "TemporalCrop",
+    "TimeWarp",
+]
+
+
+@final
+class TemporalCrop(Transform):
+    """Reflect-pad the clip at both ends (the edge frame repeated), then cut a random window of the old length.
+
+    Drawn per sample: the shift of the window, a whole number U{-n … n}, where the padding n is the sample's valid
+    frames // ``padding_ratio`` (T // ``padding_ratio`` on a full clip; a clip shorter than the ratio is not padded).
+    Shared by all joints and persons.
+
+    Args:
+        padding_ratio: the clip's length over the padding of one end.
+        p: probability per sample.
+
+    Source: CrosSCLR, AimCLR, HiCLR (``temperal_crop``, ratio 6).
+
+    Example:
+        >>> TemporalCrop(6)(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    linear = True
+    draws_from = "presence"
+    moves_presence = True
+
+    def __init__(self, padding_ratio: int = 6, p: float = 1.0) -> None:
+        super().__init__(p)
+        self.padding_ratio = check.count("TemporalCrop", "padding_ratio", padding_ratio)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None
+        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        padding = length // self.padding_ratio
+        shift = (rng.uniform(1) * (2 * padding + 1)).long().clamp(max=2 * padding) - padding
+        frame = torch.arange(batch.x.shape[2], device=batch.device)
+        moved = start + ft.reflect(frame - start + shift, length)
+        inside = (frame >= start) & (frame < start + length)
+        return {"frames": torch.where(inside, moved, frame)}
+
+
+@final
+class Blur(Transform):
+    """Gaussian blur along time.
+
+    Drawn per sample: sigma, for all joints and persons.
+
+    Args:
+        sigma: width in frames; a number is fixed, a pair draws from U(low, high).
+        kernel_size: number of taps, odd.
+        normalize: divide by the weights that fell on present frames, so that the size of the body, clip ends and gaps
+            are kept. False is the released code of AimCLR and HiCLR: zeros outside the clip and weights
+            ``exp(-d²/2σ²)`` that sum to 1 … 5, so a random enlargement with smoothing.
+        p: probability per sample.
+
+    Source: AimCLR; HiCLR (15 taps, sigma U(0.1, 2)).
+
+    Example:
+        >>> Blur((0.1, 2), p=1.0)(torch.ones(8, 3, 50, 25, 2)).sub(1).abs().max() < 1e-6
+        tensor(True)
+    """
+
+    op_presence = True
+
+    def __init__(
+        self,
+        sigma: float | tuple[float, float] = (0.1, 2.0),
+        kernel_size: int = 15,
+        normalize: bool = True,
+        p: float = 0.5,
+    ) -> None:
+        super().__init__(p)
+        self.sigma = sigma
+        self._range = check.span("Blur", "sigma", sigma, low=1e-3, single="fixed")
+        self.kernel_size = check.count("Blur", "kernel_size", kernel_size)
+        if kernel_size % 2 == 0:
+            raise ValueError(f"Blur(kernel_size={kernel_size}): kernel_size must be odd, got {kernel_size}")
+        self.normalize = check.choice("Blur", "normalize", normalize, (True, False))
+        self.linear = normalize  # weights that do not sum to one do not commute with offsets
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        sigma = rng.uniform(low=self._range[0], high=self._range[1])
+        return {"kernel": ft.blur_kernel(sigma, self.kernel_size)}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        return batch.replace(x=ft.blur_frames(batch.x, params["kernel"], batch.mask, normalize=self.normalize))
+
+
+@final
+class CropResize(Transform):
+    """Cut a random part of the valid frames and resize it to ``length`` frames by linear interpolation.
+
+    Drawn per sample: the share of the valid frames that is kept and where it starts; both real numbers, shared by all
+    joints and persons.
+
+    Args:
+        scale: a pair, the share of the clip kept, U(low, high) in (0, 1].
+        length: frames of the output, whatever the input has.
+
+    An interpolated frame is present if both its neighbours are. Changes T, so there is no ``p``.
+
+    Source: CTR-GCN's ``valid_crop_resize``, skeleton-contrast; ends are kept (``align_corners=True``).
+
+    Example:
+        >>> CropResize((0.5, 1), length=64)(torch.randn(8, 3, 300, 25, 2)).shape
+        torch.Size([8, 3, 64, 25, 2])
+    """
+
+    linear = True
+    draws_from = "presence"
+    op_presence = True
+    moves_presence = True
+
+    def __init__(self, scale: tuple[float, float] = (0.5, 1.0), length: int = 64) -> None:
+        super().__init__()
+        self.scale = scale
+        self._range = check.span("CropResize", "scale", scale, low=1e-3, high=1, single="none")
+        self.length = check.count("CropResize", "length", length)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None and self.length is not None
+        start, frames = (v[:, None] for v in ft.valid_span(batch.mask))
+        last = (frames - 1).clamp(min=0)
+        kept = last * rng.uniform(1, low=self._range[0], high=self._range[1])
+        first = start + (last - kept) * rng.uniform(1)
+        along = torch.linspace(0, 1, self.length, device=batch.device) if self.length > 1 else rng.uniform(1) * 0 + 0.5
+        # Rounding past the last valid frame would interpolate with padding.
+        return {"position": torch.minimum(first + kept * along, (start + last).float())}
+
+
+@final
+class DropFrame(Transform):
+    """Drop random frames, the same for all joints and persons.
+
+    Drawn per sample: which frames, exactly round(ratio · valid frames) of those in which anybody is present (all but
+    ``"zero"`` keep at least one).
+
+    Args:
+        ratio: share of the valid frames; a pair draws it per sample.
+        fill: ``"zero"``: dropped frames become 0, as data, not as absence. ``"hold"``: they show the last frame kept
+            (at the start, the next one). ``"interpolate"``: they lie on the line between the kept neighbours.
+            ``"remove"``: the rest closes up, and as many frames at the end are absent. T stays.
+        p: probability per sample.
+
+    Nobody is written into a frame in which they were absent; a person absent in a frame that ``"hold"`` or
+    ``"interpolate"`` reads becomes absent.
+
+    Example:
+        >>> y = DropFrame(0.2)(torch.ones(8, 3, 50, 25, 2))
+        >>> (y[:, 0, :, 0, 0] == 0).sum(1)
+        tensor([10, 10, 10, 10, 10, 10, 10, 10])
+    """
+
+    draws_from = "presence"
+    op_presence = True
+
+    def __init__(self, ratio: float | tuple[float, float] = 0.1, fill: str = "zero", p: float = 1.0) -> None:
+        super().__init__(p)
+        self.ratio = ratio
+        self._range = check.span("DropFrame", "ratio", ratio, low=0, high=1, single="fixed")
+        self.fill = check.choice("DropFrame", "fill", fill, ("zero", "hold", "interpolate", "remove"))
+        self.moves_presence = fill != "zero"
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None
+        frames = batch.x.shape[2]
+        valid = batch.mask.flatten(2).any(2)
+        total = valid.sum(1)
+        low, high = self._range
+        if low == high:  # by table, so that round() is Python's, exact whatever the device's floats do
+            count = check.constant([round(low * t) for t in range(frames + 1)], batch.device)[total]
+        else:
+            count = (rng.uniform(low=low, high=high) * total).round().long()
+        if self.fill != "zero":
+            count = torch.minimum(count, (total - 1).clamp(min=0))
+        # Frames without anybody come last in the random order, so they are never among the first `count`.
+        rank = torch.where(valid, rng.uniform(frames), 2).argsort(1).argsort(1)
+        return {"drop": rank < count[:, None]}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        drop, mask = params["drop"], batch.mask
+        assert mask is not None
+        if self.fill == "zero":
+            return batch.replace(x=torch.where(drop[:, None, :, None, None], 0, batch.x))
+        frame = torch.arange(drop.shape[1], device=drop.device)
+        if self.fill == "remove":
+            frames = drop.to(torch.uint8).argsort(stable=True, dim=1)
+            moved = ft.take_frames(mask[:, None], frames)
+            moved = moved & (frame < (~drop).sum(1, keepdim=True))[:, None, :, None, None]
+            return batch.replace(x=ft.take_frames(batch.x, frames) * moved, mask=moved[:, 0])
+        before, after = ft.kept_neighbours(~drop & mask.flatten(2).any(2))
+        # Kept frames, and frames without anybody, show themselves.
+        before, after = torch.where(drop, before, frame), torch.where(drop, after, frame)
+        if self.fill == "hold":
+            after = before
+        weight = (frame - before) / (after - before).clamp(min=1)
+        seen = mask[:, None] & ft.take_frames(mask[:, None], before) & ft.take_frames(mask[:, None], after)
+        x = torch.lerp(
+            ft.take_frames(batch.x, before),
+            ft.take_frames(batch.x, after),
+            weight.to(batch.x.dtype)[:, None, :, None, None],
+        )
+        return batch.replace(x=x * seen, mask=seen[:, 0])
+
+
+@final
+class Reverse(Transform):
+    """Play the valid frames backwards; padding stays where it is.
+
+    Drawn per sample: whether it is applied.
+
+    Args:
+        p: probability per sample.
+
+    Source: SkateFormer; AimCLR's time flip.
+
+    Example:
+        >>> Reverse(p=1.0)(torch.arange(1.0, 4).view(1, 1, 3, 1, 1)).flatten()
+        tensor([3., 2., 1.])
+    """
+
+    linear = True
+    draws_from = "presence"
+    moves_presence = True
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(p)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None
+        frame = torch.arange(batch.x.shape[2], device=batch.device)
+        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        inside = (frame >= start) & (frame < start + length)
+        return {"frames": torch.where(inside, 2 * start + length - 1 - frame, frame)}
+
+
+@final
+class Speed(Transform):
+    """Play faster or slower; T stays.
+
+    Drawn per sample: the factor, and for slow motion which part is shown. Faster than 1, the last valid frame is held
+    at the end.
+
+    Args:
+        factor: a pair, U(low, high), > 0; 2 is twice as fast.
+        interpolation: ``"linear"`` or ``"nearest"`` (real frames only).
+        p: probability per sample.
+
+    Example:
+        >>> Speed((2, 2))(torch.arange(1.0, 6).view(1, 1, 5, 1, 1)).flatten()
+        tensor([1., 3., 5., 5., 5.])
+    """
+
+    linear = True
+    draws_from = "presence"
+    op_presence = True
+    moves_presence = True
+
+    def __init__(
+        self, factor: tuple[float, float] = (0.8, 1.25), interpolation: str = "linear", p: float = 1.0
+    ) -> None:
+        super().__init__(p)
+        self.factor = factor
+        self._range = check.span("Speed", "factor", factor, low=1e-3, single="none")
+        self.interpolation = check.choice("Speed", "interpolation", interpolation, ("linear", "nearest"))
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None
+        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        factor = rng.uniform(1, low=self._range[0], high=self._range[1])
+        spare = (1 - factor).clamp(min=0) * (length - 1).clamp(min=0)
+        frame = torch.arange(batch.x.shape[2], device=batch.device)
+        position = torch.minimum(spare * rng.uniform(1) + (frame - start) * factor, (length - 1).float()) + start
+        return time_map(position, start, length, nearest=self.interpolation == "nearest")
+
+
+@final
+class TimeWarp(Transform):
+    """Change the pace smoothly within the clip: parts run faster, others slower; order, first and last frame stay.
+
+    Drawn per sample: the speed at ``knots`` moments evenly spread over the valid frames, exp of N(0, strength²),
+    linear in between. The warp is its integral, so it is smooth and strictly monotone.
+
+    Args:
+        strength: standard deviation of the logarithm of the speed.
+        knots: number of moments, at least 2.
+        p: probability per sample.
+
+    Source: after tsaug's TimeWarp, per sample and within the valid frames.
+
+    Example:
+        >>> TimeWarp()(torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    linear = True
+    draws_from = "presence"
+    op_presence = True
+    moves_presence = True
+
+    def __init__(self, strength: float = 0.5, knots: int = 5, p: float = 1.0) -> None:
+        super().__init__(p)
+        self.strength = check.number("TimeWarp", "strength", strength, low=0, high=3)
+        self.knots = check.count("TimeWarp", "knots", knots, low=2)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None
+        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        last = (length - 1).clamp(min=0)
+        frame = torch.arange(batch.x.shape[2], device=batch.device)
+        along = ((frame - start) / last.clamp(min=1)).clamp(0, 1)
+        position = start + last * ft.warp((rng.normal(self.knots) * self.strength).exp(), along)
+        return time_map(position, start, length)
+
+
+@final
+class SegmentSample(Transform):
+    """Divide the valid frames, or a part of them, into ``length`` equal segments; take a random frame of each.
+
+    Drawn per sample: the share of the valid frames that is kept and where it starts; per sample and segment: the
+    frame, for all joints and persons. A part shorter than ``length`` repeats frames.
+
+    Args:
+        length: frames of the output.
+        scale: a pair, the share of the clip kept, U(low, high) in (0, 1].
+
+    Changes T, so there is no ``p``.
+
+    Source: PYSKL's UniformSampleFrames (one clip).
+
+    Example:
+        >>> SegmentSample(100)(torch.randn(8, 3, 300, 25, 2)).shape
+        torch.Size([8, 3, 100, 25, 2])
+    """
+
+    linear = True
+    draws_from = "presence"
+    moves_presence = True
+
+    def __init__(self, length: int = 64, scale: tuple[float, float] = (1.0, 1.0)) -> None:
+        super().__init__()
+        self.length = check.count("SegmentSample", "length", length)
+        self.scale = scale
+        self._range = check.span("SegmentSample", "scale", scale, low=1e-3, high=1, single="none")
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        assert batch.mask is not None and self.length is not None
+        start, frames = (v[:, None] for v in ft.valid_span(batch.mask))
+        kept = frames * rng.uniform(1, low=self._range[0], high=self._range[1])
+        first = (frames - kept) * rng.uniform(1)
+        segment = torch.arange(self.length, device=batch.device)
+        inside = (first + (segment + rng.uniform(self.length)) * kept / self.length).long()
+        return {"frames": start + torch.minimum(inside, (frames - 1).clamp(min=0))}
+
+
+def time_map(position: torch.Tensor, start: torch.Tensor, length: torch.Tensor, *, nearest: bool = False) -> Params:
+    """Params of a time map that leaves the frames outside the valid span alone and reads only from inside it."""
+    frame = torch.arange(position.shape[1], device=position.device)
+    inside = (frame >= start) & (frame < start + length)
+    bounded = torch.minimum(torch.maximum(position, start.float()), (start + length - 1).float())
+    moved = torch.where(inside, bounded, frame.float())
+    return {"frames": moved.round().long()} if nearest else {"position": moved}

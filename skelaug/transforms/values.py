@@ -147,6 +147,7 @@ class BoneLengthTransfer(Transform):
 
     draws_from = "data"
     op_presence = True
+    _ancestors: Tensor
 
     def __init__(
         self, skeleton: Skeleton, style: SkeletonBatch | Tensor | None = None, p: float = 1.0, coords: Any = None
@@ -155,7 +156,7 @@ class BoneLengthTransfer(Transform):
         self.skeleton = check.skeleton("BoneLengthTransfer", skeleton)
         self.style = as_style("BoneLengthTransfer", style)
         self.coords = check.coordinates("BoneLengthTransfer", coords)
-        self._ancestors = skeleton.ancestors().tolist()
+        self.register_buffer("_ancestors", skeleton.ancestors(), persistent=False)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("BoneLengthTransfer", self.coords, batch.x)
@@ -170,7 +171,7 @@ class BoneLengthTransfer(Transform):
         wanted = params["lengths"].to(own.dtype)
         known = (own > 0) & (wanted > 0) & params["paired"][:, None]
         ratio = torch.where(known, wanted / torch.where(known, own, 1), 1)
-        ancestors = check.constant(self._ancestors, batch.device)
+        ancestors = self._ancestors.to(batch.device, non_blocking=True)
         moved = fv.resize_bones(part, ratio, parents, ancestors, batch.mask)
         return batch.replace(x=fv.put(batch.x, moved, coords))
 

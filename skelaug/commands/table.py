@@ -1,0 +1,75 @@
+"""The table that ``demo`` and ``views`` print: what each view does, how far it goes and what it costs."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skelaug.batch import SkeletonBatch
+from skelaug.policy import Compose, GrowingPolicy
+from skelaug.transform import Transform
+
+__all__ = ["format_table", "measure", "stages"]
+
+_REPEATS = 7
+
+
+def stages(policy: GrowingPolicy | Transform) -> list[tuple[str, list[Transform]]]:
+    """The views of a policy by name, each with the transforms it adds; a single transform is one view."""
+    if isinstance(policy, GrowingPolicy):
+        return [(name, list(stage)) for name, stage in policy.items()]
+    return [("augmented", list(policy) if isinstance(policy, Compose) else [policy])]
+
+
+def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tensor) -> list[list[str]]:
+    """A row a view: name, transforms, strength, milliseconds a batch, samples a second."""
+    rows = []
+    with torch.no_grad():
+        strength = []
+        if isinstance(policy, GrowingPolicy) and policy[-1].length is None:
+            strength = policy.strength(batch, keys=keys).tolist()
+        for i, (name, added) in enumerate(stages(policy)):
+            view: Transform = policy[i] if isinstance(policy, GrowingPolicy) else policy
+            seconds = _median_seconds(functools.partial(view, batch), batch.device)
+            label = ("+ " if i else "") + ", ".join(type(member).__name__ for member in added)
+            rows.append(
+                [
+                    name,
+                    label,
+                    f"{strength[i]:.3f}" if strength else "–",
+                    f"{seconds * 1e3:.1f}",
+                    f"{len(batch) / seconds:,.0f}",
+                ]
+            )
+    return rows
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """The rows of :func:`measure` under their headings."""
+    head = ["view", "transforms", "strength", "ms/batch", "samples/s"]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        left = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
+        return "  ".join(left + right)
+
+    return "\n".join([line(head), line(["─" * width for width in widths]), *map(line, rows)])
+
+
+def _median_seconds(call: Callable[[], Any], device: torch.device) -> float:
+    def once() -> float:
+        start = time.perf_counter()
+        call()
+        if device.type != "cpu":
+            torch.accelerator.synchronize()
+        return time.perf_counter() - start
+
+    once()
+    return statistics.median(once() for _ in range(_REPEATS))

@@ -1,0 +1,269 @@
+"""Make the views of your own sequences: a .npy file a view, the policy as YAML, a table and a picture."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import math
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import skelaug
+from skelaug import config
+from skelaug.arrays import ArrayError, SequenceFile
+from skelaug.batch import SkeletonBatch
+from skelaug.commands import Refused, device, positive
+from skelaug.commands.table import format_table, measure, stages
+from skelaug.policy import Compose, GrowingPolicy
+from skelaug.skeleton import Skeleton
+from skelaug.transform import Transform
+from skelaug.transforms import Center
+
+__all__ = ["add_arguments", "run"]
+
+_SAMPLED = 256  # sequences in the batch that the table is made from
+_DRAWN = 5  # clips in the picture
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What can be said on the command line."""
+    add = parser.add_argument
+    add("input", type=Path, help='a .npy or .npz file of floating-point sequences; a .npz may hold lengths as "length"')
+    add("--skeleton", required=True, help="name of a known skeleton, or a .json file as Skeleton.to_dict writes it")
+    add("--out", required=True, type=Path, help="folder to write to; it appears when all is done, or not at all")
+    add("--policy", default="hiclr", help="name of a preset, or a .yaml file as skelaug.config.to_yaml writes it")
+    add("--strong", help="the strong stage of hiclr: mask, edges, adain or all")
+    add("--stream", help="what the views show: joint, bone, motion or bone_motion")
+    add("--seed", type=int, default=0, help="of the draws")
+    add(
+        "--layout",
+        default="NCTVM",
+        help="axes of the array: N sample, C coordinate, T frame, V joint, M person; flattened ones in brackets, as in "
+        "'N T (M V C)'",
+    )
+    add("--array", help="name of the array in a .npz file; may be left out where only one can be meant")
+    add("--center", action="store_true", help="first put the centre joint of each sequence's first frame at the origin")
+    add("--sizes", type=_sizes, default={}, help="sizes of flattened axes: M=2,C=3")
+    add("--nan-is-absent", action="store_true", help="joints with a coordinate that is not finite are not observed")
+    add("--batch", type=positive, default=256, help="sequences read at a time")
+    add("--device", type=device, default="cpu", help="where to work, such as cpu or cuda")
+    add("--up", choices=("y", "-y", "z"), default="y", help="the axis that points up in the picture; -y for images")
+    add("--overwrite", action="store_true", help="replace the folder if it exists")
+    parser.epilog = (
+        "A sequence's views depend on the seed and its number in the file alone, not on --batch (where they borrow "
+        "from "
+        "other sequences, as SkeleAdaIN does, the lenders are those of the part)."
+    )
+
+
+def _sizes(text: str) -> dict[str, int]:
+    found = dict(re.findall(r"([NCTVM])=(\d+)", text))
+    if ",".join(f"{letter}={size}" for letter, size in found.items()) != text.replace(" ", ""):
+        raise ArgumentTypeError(f"must look like M=2,C=3, got {text!r}")
+    return {letter: int(size) for letter, size in found.items()}
+
+
+def run(
+    input: Path,
+    skeleton: str,
+    out: Path,
+    policy: str,
+    strong: str | None,
+    stream: str | None,
+    seed: int,
+    layout: str,
+    array: str | None,
+    sizes: dict[str, int],
+    nan_is_absent: bool,
+    center: bool,
+    batch: int,
+    device: torch.device,
+    up: str,
+    overwrite: bool,
+) -> None:
+    """Read sequences part by part, make every view of each, write them."""
+    bones = _skeleton(skeleton)
+    views = _policy(policy, bones, strong, stream)
+    source = SequenceFile.open(input, layout, array, sizes)
+    _check_joints(source, bones)
+    if out.exists() and not overwrite:
+        raise Refused(f"{out} exists; choose another --out, or say --overwrite")
+    c, t, v, m = source.shape
+    lengths = "lengths from the file" if source.lengths is not None else "people absent where all joints are 0"
+    print(f"{source.path}: {source.count} sequences, {c} coordinates, {t} frames, {v} joints, {m} persons; {lengths}")
+
+    start = time.perf_counter()
+    with _atomic(out) as folder:
+        prepare = Center(bones, per="clip") if center else Compose([])
+        parts = (prepare(part.to(device)) for part in source.batches(batch, nan_is_absent=nan_is_absent))
+        first = _write(parts, views, folder, seed, source.count)
+        seconds = time.perf_counter() - start
+        about = {
+            "source": str(source.path),
+            "sequences": source.count,
+            "views": [name for name, _ in stages(views)],
+            "layout": "NCTVM",
+            "skeleton": bones.to_dict(),
+            "seed": seed,
+            "skelaug": skelaug.__version__,
+        }
+        (folder / "views.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        config.to_yaml(views, folder / "policy.yaml")
+        keys = skelaug.random.keys(seed, 0, torch.arange(len(first))).to(first.device)
+        table = format_table(measure(views, first, keys))
+        (folder / "table.txt").write_text(table + "\n", encoding="utf-8")
+        drawn = _draw(views, first, keys, bones, folder, up)
+    print(f"\n{table}\n(measured on {len(first)} sequences)\n")
+    rate = source.count / seconds
+    print(
+        f"{source.count} sequences in {seconds:.1f} s: {rate:,.0f} sequences/s, reading, all views and writing together"
+    )
+    print(f"wrote {out}: " + ", ".join(sorted(path.name for path in out.iterdir())))
+    if not drawn:
+        print("(no picture: pip install 'skelaug[viz]')")
+
+
+def _skeleton(given: str) -> Skeleton:
+    if given in skelaug.skeletons:
+        return skelaug.skeletons[given]
+    path = Path(given)
+    if path.suffix != ".json" or not path.is_file():
+        raise Refused(f"--skeleton {given}: give one of {', '.join(skelaug.skeletons)}, or an existing .json file")
+    try:
+        return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise Refused(f"--skeleton {given}: {error}") from error
+
+
+def _policy(given: str, skeleton: Skeleton, strong: str | None, stream: str | None) -> GrowingPolicy | Transform:
+    options = {name: value for name, value in (("strong", strong), ("stream", stream)) if value is not None}
+    presets = skelaug.policies.__all__
+    try:
+        if given in presets:
+            make = getattr(skelaug.policies, given)
+            for name in options:
+                if name not in inspect.signature(make).parameters:
+                    raise Refused(f"--{name}: the policy {given} has no such choice")
+            return make(skeleton, **options)  # type: ignore[no-any-return]
+        path = Path(given)
+        if path.suffix not in (".yaml", ".yml") or not path.is_file():
+            raise Refused(f"--policy {given}: give one of {', '.join(presets)}, or an existing .yaml file")
+        if options:
+            raise Refused(f"--{next(iter(options))} is for presets; write it into {given} instead")
+        return config.from_yaml(path)  # type: ignore[no-any-return]
+    except (ValueError, TypeError) as error:
+        raise Refused(f"--policy {given}: {error}") from error
+
+
+def _check_joints(source: SequenceFile, skeleton: Skeleton) -> None:
+    c, _, v, _ = source.shape
+    if v != len(skeleton):
+        fitting = [name for name, known in skelaug.skeletons.items() if len(known) == v]
+        hint = f"; skeletons with {v} joints: {', '.join(fitting)}" if fitting else ""
+        raise ArrayError(
+            f"{source.path}: layout {source.layout!r} gives {v} joints, skeleton {skeleton.name!r} has "
+            f"{len(skeleton)}{hint}"
+        )
+    if c not in (2, 3):
+        raise ArrayError(
+            f"{source.path}: layout {source.layout!r} gives {c} coordinates, expected 2 or 3; check --layout"
+        )
+
+
+def _write(
+    parts: Iterable[SkeletonBatch], policy: GrowingPolicy | Transform, folder: Path, seed: int, total: int
+) -> SkeletonBatch:
+    """Write every view to a file of its own, part by part; return the beginning of the data, for the table."""
+    files: dict[str, IO[bytes]] = {}
+    head: list[SkeletonBatch] = []
+    done = 0
+    with ExitStack() as stack, tqdm(total=total, unit=" sequences", disable=None, file=sys.stderr) as progress:
+        for part in parts:
+            if done < _SAMPLED:
+                head.append(part[: _SAMPLED - done])
+            keys = skelaug.random.keys(seed, 0, torch.arange(done, done + len(part))).to(part.device)
+            with torch.no_grad():
+                made = _views(policy, part, keys)
+            for i, ((name, _), view) in enumerate(zip(stages(policy), made, strict=True)):
+                kept = {"": view.x, "_mask": view.mask, "_graph": view.graph}
+                for suffix, tensor in kept.items():
+                    if tensor is None:
+                        continue
+                    file_name = f"{i}_{name}{suffix}.npy"
+                    if file_name not in files:
+                        files[file_name] = stack.enter_context(_create(folder / file_name, tensor, total))
+                    files[file_name].write(tensor.cpu().numpy().tobytes())
+            done += len(part)
+            progress.update(len(part))
+    return SkeletonBatch.cat(head)
+
+
+def _views(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: torch.Tensor) -> list[SkeletonBatch]:
+    if isinstance(policy, GrowingPolicy):
+        return policy.views(batch, keys=keys)
+    return [policy(batch, keys=keys)]
+
+
+def _create(path: Path, tensor: torch.Tensor, total: int) -> IO[bytes]:
+    """A .npy file for ``total`` rows like those of ``tensor``, open behind its header."""
+    shape = (total, *tensor.shape[1:])
+    needed, free = math.prod(shape) * tensor.element_size(), shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise Refused(f"{path.name} needs {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
+    file = path.open("wb")
+    descr = np.lib.format.dtype_to_descr(tensor[:0].cpu().numpy().dtype)
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    return file
+
+
+@contextmanager
+def _atomic(out: Path) -> Iterator[Path]:
+    """A folder beside ``out`` that takes its place when all went well, and vanishes otherwise."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        if out.is_dir():
+            shutil.rmtree(out)
+        elif out.exists():
+            out.unlink()
+        os.replace(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _draw(
+    policy: GrowingPolicy | Transform,
+    first: SkeletonBatch,
+    keys: torch.Tensor,
+    skeleton: Skeleton,
+    folder: Path,
+    up: str,
+) -> bool:
+    if importlib.util.find_spec("matplotlib") is None:
+        return False
+    from skelaug import plot
+
+    chosen = torch.linspace(0, len(first) - 1, min(_DRAWN, len(first))).long()
+    clips = first[chosen].to("cpu")
+    made = [view[chosen] for view in _views(policy, first, keys)]
+    rows = [(f"#{int(i)}", clips[j], [view[j].to("cpu") for view in made]) for j, i in enumerate(chosen)]
+    title = "Views, weak to strong (grey: as recorded, blue: left, orange: right)"
+    figure = plot.ladder(rows, [name for name, _ in stages(policy)], skeleton, title=title, up=up)
+    plot.save(figure, folder / "ladder.png")
+    return True

@@ -1,0 +1,264 @@
+"""Pictures of skeletons: film strips of stick figures, views of a policy beside each other, transforms one by one.
+
+Left limbs are blue, right limbs orange, the rest dark; the figure before the transform stands behind in light grey.
+Needs the extra ``viz``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skelaug import check
+from skelaug.batch import SkeletonBatch
+from skelaug.functional import values as fv
+from skelaug.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Cell", "gallery", "ladder", "save", "strip"]
+
+_COLOURS = {"left": "#1f77b4", "right": "#e8710a", "middle": "#333333"}
+_BEFORE = "#c8c8c8"
+_FRAMES = 6
+_YAW, _PITCH = math.radians(35), math.radians(12)
+
+
+def strip(
+    axes: Axes,
+    clip: SkeletonBatch,
+    skeleton: Skeleton,
+    *,
+    before: SkeletonBatch | None = None,
+    vectors: str | None = None,
+    frames: int = _FRAMES,
+    up: str = "y",
+) -> None:
+    """Draw one sample as a film strip: figures at moments evenly spread over the clip, time running to the right.
+
+    Args:
+        axes: matplotlib axes to draw on.
+        clip: a batch of one sample, x ``(1, C, T, V, M)`` with C = 2 or 3 coordinates first.
+        skeleton: of the data.
+        before: the same sample before the transform, drawn behind in grey; it fixes the scale and where figures stand.
+        vectors: for streams, ``"bone"`` draws the entries of ``clip`` as arrows from one point and ``"motion"`` as
+            arrows (five times as long) from the joints of ``before``.
+        frames: number of moments.
+        up: the axis of the data that points up: ``"y"``, ``"-y"`` (image coordinates) or ``"z"``.
+    """
+    anchor = clip if before is None else before
+    points, seen = _project(clip, up)
+    ground, ground_seen = _project(anchor, up)
+    body = float(fv.body_size(anchor.x.cpu(), _mask(anchor)).max()) or 1.0
+    ours, theirs = _moments(seen, frames), _moments(ground_seen, frames)
+    floor = ground[ground_seen]
+    low, high = (float(floor[:, 1].min()), float(floor[:, 1].max())) if len(floor) else (0.0, body)
+    if vectors is None and seen.any():  # room for what moved, within reason: one outlier must not shrink the rest
+        low = min(low, max(float(points[seen][:, 1].min()), low - 0.4 * body))
+        high = max(high, min(float(points[seen][:, 1].max()), high + 0.4 * body))
+    for slot in range(frames):
+        then = theirs[slot]
+        middle = ground[then][ground_seen[then]]
+        shift = np.array([slot * 0.95 * body - (middle[:, 0].mean() if len(middle) else 0), 0])
+        if before is not None:
+            _figure(axes, ground[then] + shift, ground_seen[then], skeleton, colour=_BEFORE)
+        now = ours[slot]
+        if vectors is None:
+            _figure(axes, points[now] + shift, seen[now], skeleton)
+        else:
+            _arrows(axes, points[now], ground[then] + shift, seen[now], skeleton, vectors)
+    margin = 0.55 * body
+    axes.set_xlim(-margin, (frames - 1) * 0.95 * body + margin)
+    axes.set_ylim(low - 0.1 * body, max(high, low + 0.6 * body) + 0.1 * body)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+
+
+def ladder(
+    rows: Sequence[tuple[str, SkeletonBatch, Sequence[SkeletonBatch]]],
+    names: Sequence[str],
+    skeleton: Skeleton,
+    *,
+    title: str,
+    up: str = "y",
+) -> Figure:
+    """The views of some clips, weak to strong: a row a clip, a column a view.
+
+    Args:
+        rows: for each clip its name, the clip (a batch of one) and its views.
+        names: of the views.
+        skeleton: of the data.
+        title: what is seen.
+        up: see :func:`strip`.
+    """
+    figure, grid = _grid(len(rows), len(names) + 1, 4.4, 1.4)
+    for axes, heading in zip(grid[0], ["as recorded", *names], strict=True):
+        axes.set_title(heading, fontsize=12)
+    for line, (name, clip, views) in zip(grid, rows, strict=True):
+        strip(line[0], clip, skeleton, up=up)
+        line[0].text(-0.02, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center", fontsize=11)
+        for axes, view in zip(line[1:], views, strict=True):
+            strip(axes, view, skeleton, before=clip, up=up)
+    return _finish(figure, title)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One transform in a :func:`gallery`.
+
+    Attributes:
+        title: what is written above.
+        before: the clip, a batch of one.
+        after: what became of it.
+        kind: ``None`` for figures, ``"bone"`` or ``"motion"`` for streams, ``"graph"`` for the graphs of ``after``, a
+            figure a sample.
+    """
+
+    title: str
+    before: SkeletonBatch
+    after: SkeletonBatch
+    kind: str | None = None
+
+
+def gallery(cells: Sequence[Cell], skeleton: Skeleton, *, title: str, columns: int = 3, up: str = "y") -> Figure:
+    """Many transforms, each in a cell of its own.
+
+    Args:
+        cells: what to draw.
+        skeleton: of the data.
+        title: what is seen.
+        columns: cells side by side.
+        up: see :func:`strip`.
+    """
+    figure, grid = _grid(math.ceil(len(cells) / columns), columns, 5.6, 1.75)
+    flat = [axes for line in grid for axes in line]
+    for axes, cell in zip(flat, cells, strict=False):
+        axes.set_title(cell.title, fontsize=10, family="monospace")
+        if cell.kind == "graph":
+            _graphs(axes, cell.after, cell.before, skeleton, up)
+        else:
+            strip(axes, cell.after, skeleton, before=cell.before, vectors=cell.kind, up=up)
+    for axes in flat[len(cells) :]:
+        axes.set_axis_off()
+    return _finish(figure, title)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture and forget the figure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, facecolor="white", metadata={"Software": None})
+    figure.clear()
+
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
+    # Figure, not pyplot: no window, no global state, nothing that depends on the user's display.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(columns * width, rows * height + 0.9), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _finish(figure: Figure, title: str) -> Figure:
+    figure.suptitle(title, fontsize=14)
+    return figure
+
+
+def _mask(clip: SkeletonBatch) -> Tensor:
+    assert clip.mask is not None
+    return clip.mask.expand(clip.x.shape[0], *clip.x.shape[2:]).cpu()
+
+
+def _project(clip: SkeletonBatch, up: str) -> tuple[Any, Any]:
+    """Points ``(T, M, V, 2)`` on the paper and which of them are observed ``(T, M, V)``."""
+    x = clip.x[0].detach().float().cpu()
+    if x.shape[0] >= 3:
+        match check.choice("plot", "up", up, ("y", "-y", "z")):
+            case "y":
+                right, high, depth = x[0], x[1], x[2]
+            case "-y":
+                right, high, depth = x[0], -x[1], -x[2]
+            case _:
+                right, high, depth = x[0], x[2], -x[1]
+        # Seen from a little to the side and from above, so that no axis hides behind another.
+        across = right * math.cos(_YAW) + depth * math.sin(_YAW)
+        along = -right * math.sin(_YAW) + depth * math.cos(_YAW)
+        flat = torch.stack([across, high * math.cos(_PITCH) - along * math.sin(_PITCH)], -1)
+    else:
+        flat = torch.stack([x[0], -x[1] if up == "-y" else x[1]], -1)
+    return flat.transpose(1, 2).numpy(), _mask(clip)[0].transpose(1, 2).numpy()
+
+
+def _moments(seen: Any, frames: int) -> list[int]:
+    """Frames evenly spread over those in which anybody is there."""
+    there = np.flatnonzero(seen.any((1, 2)))
+    there = there if len(there) else np.arange(len(seen))
+    return [int(there[i]) for i in np.linspace(0, len(there) - 1, frames).round().astype(int)]
+
+
+def _figure(axes: Axes, points: Any, seen: Any, skeleton: Skeleton, *, colour: str | None = None) -> None:
+    """One moment: the bones of everybody ``(M, V, 2)``."""
+    from matplotlib.collections import LineCollection
+
+    sides = _sides(skeleton)
+    behind = colour is not None
+    lines, colours, widths = [], [], []
+    for slot, (person, there) in enumerate(zip(points, seen, strict=True)):
+        for joint, parent in skeleton.bones:
+            if there[joint] and there[parent]:
+                lines.append((person[joint], person[parent]))
+                colours.append(colour or _COLOURS[sides[joint]])
+                widths.append(1.2 if behind else 0.9 if slot else 2.0)
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=widths, zorder=1 if behind else 2))
+    if not behind:
+        for person, there in zip(points, seen, strict=True):
+            axes.plot(*person[there].T, ".", color="#333333", markersize=2.5, zorder=3)
+
+
+def _arrows(axes: Axes, vectors: Any, joints: Any, seen: Any, skeleton: Skeleton, kind: str) -> None:
+    sides = _sides(skeleton)
+    for person, start, there in zip(vectors, joints, seen, strict=True):
+        for joint in np.flatnonzero(there):
+            origin = start[skeleton.root] if kind == "bone" else start[joint]
+            tip = origin + person[joint] * (1 if kind == "bone" else 5)
+            axes.plot(*zip(origin, tip, strict=True), color=_COLOURS[sides[joint]], linewidth=1.6, zorder=3)
+
+
+def _graphs(axes: Axes, after: SkeletonBatch, before: SkeletonBatch, skeleton: Skeleton, up: str) -> None:
+    """A figure a sample whose lines are the edges of its graph.
+
+    Grey: kept; red: lost, dashed in one direction, dotted in both; green: new.
+    """
+    assert after.graph is not None
+    points, seen = _project(before, up)
+    first = _moments(seen, 1)[0]
+    pose = points[first, 0] - points[first, 0].mean(0)
+    body = float(np.ptp(pose, 0).max())
+    bones = {frozenset(bone) for bone in skeleton.bones}
+    joint_pairs = [(a, b) for a in range(len(skeleton)) for b in range(a)]
+    for slot, graph in enumerate(after.graph[:_FRAMES].cpu()):
+        weight = graph.flatten(0, -3).sum(0)
+        for a, b in joint_pairs:
+            bone, ways = frozenset((a, b)) in bones, int(weight[a, b] > 0) + int(weight[b, a] > 0)
+            if bone or ways:
+                line = "-" if ways == 2 or not bone else "--" if ways else ":"
+                colour = "#2ca02c" if not bone else "#888888" if ways == 2 else "#d62728"
+                ends = pose[[a, b]] + [slot * 0.95 * body, 0]
+                axes.plot(*ends.T, line, color=colour, linewidth=1.4)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+
+
+def _sides(skeleton: Skeleton) -> list[str]:
+    sides = ["middle"] * len(skeleton)
+    for left, right in skeleton.pairs:
+        sides[left], sides[right] = "left", "right"
+    return sides

@@ -234,8 +234,7 @@ class GrowingPolicy(nn.Module):
     Example:
         >>> from skelaug.transforms import GaussianNoise, JointMask, Shear
         >>> policy = GrowingPolicy(basic=[Shear(0.5)], normal=[GaussianNoise(0.01)], strong=[JointMask(0.1)])
-        >>> [tuple(view.shape) for view in policy.views(torch.randn(8, 3, 50, 25, 2))]
-        [(8, 3, 50, 25, 2), (8, 3, 50, 25, 2), (8, 3, 50, 25, 2)]
+        >>> weak, normal, strong = policy.views(torch.randn(8, 3, 50, 25, 2))
         >>> len(policy[:2]), policy.names
         (2, ('basic', 'normal', 'strong'))
     """

@@ -52,7 +52,7 @@ bench: $(DEV) ## the benchmarks
 	$(PY) -m benchmarks
 
 docs: $(DOCS) ## the documentation, in out/docs
-	$(PY) -m mkdocs build --strict --site-dir out/docs
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir out/docs
 
 wheel-test: $(DEV) ## build the wheel and try it in an empty environment
 	$(PY) tools/wheel_smoke.py

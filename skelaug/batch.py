@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -223,10 +223,22 @@ def check_x(x: Any, who: str) -> Tensor:
     return x
 
 
+def _flatten(batch: SkeletonBatch) -> tuple[list[Tensor], tuple[bool, ...]]:
+    """The parts that are set, as torch's pytrees want them: a missing one must not reach the mapped function."""
+    parts = batch._parts()
+    return [part for part in parts if part is not None], tuple(part is not None for part in parts)
+
+
+def _unflatten(parts: Iterable[Any], there: tuple[bool, ...]) -> SkeletonBatch:
+    given = iter(parts)
+    x, mask, graph, label = (next(given) if part else None for part in there)
+    return SkeletonBatch._trusted(cast("Tensor", x), mask, graph, label)
+
+
 pytree.register_pytree_node(
     SkeletonBatch,
-    lambda batch: (list(batch._parts()), None),
-    lambda parts, _: SkeletonBatch._trusted(*parts),
+    _flatten,
+    _unflatten,
     serialized_type_name="skelaug.SkeletonBatch",
 )
 default_collate_fn_map[SkeletonBatch] = lambda batches, *, collate_fn_map=None: SkeletonBatch.cat(batches)

@@ -35,8 +35,9 @@ demo: $(DEMO) ## views of real motion: a table, and pictures in out/demo
 test: $(DEV) ## the daily tier (at most 10 minutes)
 	HYPOTHESIS_PROFILE=daily $(PYTEST) -m "not slow" $(ARGS)
 
-test-all: $(DEV) ## every test, many examples, and the wheel (at most an hour)
+test-all: $(DEV) ## every test, many examples, planted faults, the wheel (at most an hour)
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) $(ARGS)
+	$(PY) tools/planted_faults.py
 	$(PY) tools/wheel_smoke.py
 
 lint: $(DEV) ## formatting, lint, types

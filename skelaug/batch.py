@@ -26,9 +26,14 @@ def infer_presence(x: Tensor) -> Tensor:
     Returns:
         bool ``(N, T, 1, M)``: a mask that broadcasts over the joints.
     """
+    n, c, t, v, m = x.shape
     # A byte per entry, folded over the few channels first: a quarter of the memory traffic of a reduction over x.
-    seen = functools.reduce(torch.logical_or, x.bool().unbind(1)) if x.shape[1] else x.new_zeros((), dtype=torch.bool)
-    return seen.expand(x.shape[0], *x.shape[2:]).any(2, keepdim=True)
+    seen = functools.reduce(torch.logical_or, x.bool().unbind(1)) if c else x.new_zeros(n, t, v, m, dtype=torch.bool)
+    word = {2: torch.int16, 4: torch.int32}.get(m)
+    if word is None or v > 255 or not seen.is_contiguous():
+        return seen.any(2, keepdim=True)
+    # All persons of a joint as one word: its bytes count the joints of each, several times faster than any().
+    return seen.view(word).sum(2, keepdim=True, dtype=word).view(torch.uint8) != 0
 
 
 @dataclass(eq=False, repr=False)

@@ -30,14 +30,14 @@ def _signed(value: int) -> int:
 
 def _shift(z: Tensor, bits: int) -> Tensor:
     """Logical right shift: int64's own shift drags the sign in."""
-    return (z >> bits) & ((1 << (64 - bits)) - 1)
+    return (z >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _mix(z: Tensor) -> Tensor:
-    """SplitMix64's finaliser, a bijection of 64 bits."""
-    z = (z ^ _shift(z, 30)) * _signed(0xBF58476D1CE4E5B9)
-    z = (z ^ _shift(z, 27)) * _signed(0x94D049BB133111EB)
-    return z ^ _shift(z, 31)
+    """SplitMix64's finaliser, a bijection of 64 bits. Overwrites ``z``, which must be the caller's own."""
+    z.bitwise_xor_(_shift(z, 30)).mul_(_signed(0xBF58476D1CE4E5B9))
+    z.bitwise_xor_(_shift(z, 27)).mul_(_signed(0x94D049BB133111EB))
+    return z.bitwise_xor_(_shift(z, 31))
 
 
 def _mix_int(value: int) -> int:
@@ -128,30 +128,33 @@ class Rng:
     def _pair(self, count: int) -> tuple[Tensor, Tensor]:
         """Two independent ``(n, count)`` of whole numbers below 2^24, exact in float32, from one hash."""
         bits = self._bits(count)
-        return _shift(bits, 40).to(torch.float32), ((bits >> 8) & 0xFFFFFF).to(torch.float32)
+        return _shift(bits, 40).to(torch.float32), (bits >> 8).bitwise_and_(0xFFFFFF).to(torch.float32)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """float32 ``(n, *shape)``, each entry U(low, high)."""
         count = math.prod(shape)
         if self.keys is not None:
             u = (torch.cat(self._pair((count + 1) // 2), 1)[:, :count] * 2.0**-24).reshape(self.n, *shape)
-        elif self.generator is None:
-            u = torch.rand(self.n, *shape, device=self.device)
-        else:
-            u = torch.rand(self.n, *shape, generator=self.generator, device=self.generator.device).to(self.device)
-        return u if (low, high) == (0.0, 1.0) else u * (high - low) + low
+            return u if (low, high) == (0.0, 1.0) else u * (high - low) + low
+        source = self.device if self.generator is None else self.generator.device
+        u = torch.empty(self.n, *shape, device=source).uniform_(low, high, generator=self.generator)
+        return u.to(self.device)
 
     def normal(self, *shape: int) -> Tensor:
         """float32 ``(n, *shape)``, each entry N(0, 1); keyed draws use Box and Muller's pair."""
-        if self.keys is not None:
-            count = math.prod(shape)
-            a, b = self._pair((count + 1) // 2)
-            radius = (((a + 1) * 2.0**-24).log_().mul_(-2)).sqrt_()
-            angle = b.mul_(2 * math.pi * 2.0**-24)
-            return torch.cat([radius * angle.cos(), radius * angle.sin()], 1)[:, :count].reshape(self.n, *shape)
-        if self.generator is None:
-            return torch.randn(self.n, *shape, device=self.device)
-        return torch.randn(self.n, *shape, generator=self.generator, device=self.generator.device).to(self.device)
+        source = self.device if self.generator is None else self.generator.device
+        if self.keys is None and source.type != "cpu":
+            return torch.randn(self.n, *shape, generator=self.generator, device=source).to(self.device)
+        if self.keys is None:
+            # A CPU generator uses one core, and its numbers would have to be copied: it only draws the keys.
+            whole = torch.empty(self.n, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
+            return Rng(self.n, self.device, keys=whole).normal(*shape)
+        count = math.prod(shape)
+        a, b = self._pair((count + 1) // 2)
+        radius = a.add_(1).mul_(2.0**-24).log_().mul_(-2).sqrt_()
+        angle = b.mul_(2 * math.pi * 2.0**-24)
+        both = torch.stack([angle.cos(), angle.sin_()], 1).mul_(radius[:, None])
+        return both.flatten(1)[:, :count].reshape(self.n, *shape)
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """int64 ``(n, *shape)``, each entry one of 0 … high - 1."""

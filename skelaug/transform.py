@@ -17,6 +17,10 @@ from skelaug.skeleton import Skeleton
 
 __all__ = ["Params", "Transform"]
 
+# glibc gives freed memory back to the system at once, and takes it anew page by page, until a process has freed a large
+# block; a trainer soon has, a script that only augments has not, and is several times slower. Pages are never touched.
+torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)
+
 Params = dict[str, Any]  # a pytree of tensors, each with N first
 
 

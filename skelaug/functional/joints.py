@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["bone", "fill_joints", "motion", "take_joints", "take_persons"]
+__all__ = ["bone", "fill_joints", "motion", "take_joints", "take_persons", "weights"]
 
 
 def take_joints(x: Tensor, joints: Tensor) -> Tensor:
@@ -24,6 +24,14 @@ def take_joints(x: Tensor, joints: Tensor) -> Tensor:
     # Joint and person side by side on the last axis: there gather runs three times faster than on the fourth of five.
     index = (joints[:, :, None] * m + torch.arange(m, device=x.device)).view(n, 1, joints.shape[1] * m)
     return x.reshape(n, c * t, v * m).gather(2, index.expand(-1, c * t, -1)).view(n, c, t, joints.shape[1], m)
+
+
+def weights(mask: Tensor, x: Tensor) -> Tensor:
+    """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: ``(N, 1, T, V, M)``.
+
+    A mask of whole persons (V = 1) is spelt out: broadcasting it against ``x`` would be several times slower.
+    """
+    return mask[:, None].to(x.dtype).expand(-1, -1, -1, x.shape[3], -1).contiguous()
 
 
 def take_persons(x: Tensor, persons: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from skelaug.functional import joints as fj
+
 __all__ = [
     "blur_frames",
     "blur_kernel",
@@ -61,7 +63,7 @@ def lerp_frames(x: Tensor, position: Tensor, mask: Tensor | None = None) -> tupl
         return y, None
     both = take_frames(mask[:, None], second) | (weight == 0)
     moved = take_frames(mask[:, None], first) & both
-    return y * moved, moved[:, 0]
+    return y * fj.weights(moved[:, 0], y), moved[:, 0]
 
 
 def blur_kernel(sigma: Tensor, size: int) -> Tensor:
@@ -93,13 +95,13 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
     # Sixteen-bit sums of many taps would lose the motion that a blur is to keep.
     wide = torch.promote_types(x.dtype, torch.float32)
     total = _taps(x.to(wide), kernel)
-    if normalize:
-        seen = torch.ones_like(x[:, :1, :, :1, :1], dtype=wide) if mask is None else mask[:, None].to(wide)
-        weight = _taps(seen, kernel)
-        # An absent entry may have no present neighbour at all: 0 / 0.
-        total = total / torch.where(weight == 0, 1, weight)
-    if mask is not None:
-        total = total * mask[:, None]
+    if not normalize:
+        return (total if mask is None else total * fj.weights(mask, total)).to(x.dtype)
+    seen = torch.ones_like(x[:, :1, :, :1, :1], dtype=torch.bool) if mask is None else mask[:, None]
+    # Where something is present the weights hold the centre's 1; elsewhere they may be next to nothing.
+    share = seen / torch.where(seen, _taps(seen.to(wide), kernel), 1)
+    # Spelt out over the joints, as in fj.weights.
+    total = total * share.expand(-1, -1, -1, x.shape[3], x.shape[4]).contiguous()
     return total.to(x.dtype)
 
 

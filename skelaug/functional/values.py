@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skelaug.functional import joints as fj
+
 __all__ = ["adain", "add_noise", "body_size", "bone_lengths", "moments", "pick", "place", "put", "resize_bones"]
 
 
 def add_noise(x: Tensor, noise: Tensor, mask: Tensor | None = None) -> Tensor:
     """Add ``noise`` (broadcasts against ``x (N, C, T, V, M)``) to what is present."""
     noise = noise.to(x.dtype)
-    return x + noise if mask is None else torch.addcmul(x, noise, mask[:, None].to(x.dtype))
+    return x + noise if mask is None else torch.addcmul(x, noise, fj.weights(mask, x))
 
 
 def body_size(x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -1,0 +1,1 @@
+"""What skelaug costs, measured beside what it is compared with."""

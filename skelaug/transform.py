@@ -48,6 +48,8 @@ class Transform(nn.Module):
     """``op`` changes T or who is present where."""
     length: int | None = None
     """T of the output, where the transform changes it."""
+    gates_itself: bool = False
+    """``op`` leaves samples alone whose ``params["apply"]`` is False, at less cost than a choice afterwards."""
     on_stream: bool = False
     """Acts on the stream that the encoder sees, after the change from joints to bones or motion."""
     on_graph: bool = False
@@ -173,7 +175,7 @@ class Transform(nn.Module):
     def _replay(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         self.check_joints(batch)
         out = self.op(batch, params)
-        return select(params["apply"], out, batch) if "apply" in params else out
+        return select(params["apply"], out, batch) if "apply" in params and not self.gates_itself else out
 
     def replay_exact(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         """Replay with autocast off: a float32 batch stays float32 inside a trainer."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from skelaug.functional import joints as fj
 
@@ -108,12 +107,12 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
 def _taps(x: Tensor, kernel: Tensor) -> Tensor:
     """Sum of K shifted copies: cost K·T, not T², and no matmul whose precision a trainer may have lowered."""
     n, c, t, v, m = x.shape
-    size = kernel.shape[1]
-    padded = pad(x.reshape(n, c, t, v * m), (0, 0, size // 2, size // 2))
-    weights = kernel.to(x.dtype)[:, :, None, None, None]
-    y = weights[:, 0] * padded[:, :, :t]
-    for k in range(1, size):
-        y.addcmul_(weights[:, k], padded[:, :, k : k + t])
+    half = kernel.shape[1] // 2
+    frames, weights = x.reshape(n, c, t, v * m), kernel.to(x.dtype)[:, :, None, None, None]
+    y = weights[:, half] * frames
+    for shift in range(1, min(half, t - 1) + 1):  # what lies outside the clip counts as 0: it is left out
+        y[:, :, shift:].addcmul_(weights[:, half - shift], frames[:, :, :-shift])
+        y[:, :, :-shift].addcmul_(weights[:, half + shift], frames[:, :, shift:])
     return y.view(n, c, t, v, m)
 
 
@@ -135,10 +134,9 @@ def valid_span(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reflect(index: Tensor, length: Tensor) -> Tensor:
-    """Fold whole numbers into ``[0, length)`` by reflection at both ends, the end frame repeated: … 1 0 | 0 1 2 …."""
-    period = (2 * length).clamp(min=1)
-    index = index.remainder(period)
-    return torch.minimum(index, period - 1 - index)
+    """Reflect ``[-length, 2 · length)`` into ``[0, length)``, the end frames repeated: … 1 0 | 0 1 2 ….."""
+    index = torch.maximum(index, -1 - index)
+    return torch.minimum(index, 2 * length - 1 - index)
 
 
 def kept_neighbours(kept: Tensor) -> tuple[Tensor, Tensor]:

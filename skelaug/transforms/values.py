@@ -38,6 +38,7 @@ class GaussianNoise(Transform):
     """
 
     op_presence = True
+    gates_itself = True
 
     def __init__(
         self,
@@ -62,7 +63,10 @@ class GaussianNoise(Transform):
         coords = check.channels("GaussianNoise", self.coords, x)
         if self.relative:
             noise = noise * fv.body_size(fv.pick(x, coords), batch.mask)[:, None, None, None]
-        return batch.replace(x=fv.add_noise(x, fv.place(noise, coords, x.shape[1]), batch.mask))
+        mask = batch.mask
+        if "apply" in params and mask is not None:
+            mask = mask & params["apply"][:, None, None, None]
+        return batch.replace(x=fv.add_noise(x, fv.place(noise, coords, x.shape[1]), mask))
 
 
 @final

@@ -13,7 +13,7 @@ from skelaug.batch import SkeletonBatch
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
 from skelaug.random import Rng
-from skelaug.transform import Params, Transform, select
+from skelaug.transform import Params, Transform, select, without_autocast
 
 __all__ = ["Compose", "GrowingPolicy", "OneOf"]
 
@@ -349,20 +349,18 @@ class GrowingPolicy(nn.Module):
             return [self._leave(x, view.replay_exact(batch, drawn)) for view, drawn in pairs]
         views = []
         drawn = dict(zip(self._views[-1]._lanes, params["nested"]["members"], strict=True))
-        for i, view in enumerate(self._views):
-            members = list(zip(view, view._lanes, strict=True))
-            split = view._lanes.index(-1) if self.stream is not None else len(members)
-            # Members before the stream's place belong to one stage each and extend the view before; the rest is done
-            # anew.
-            new = [(m, lane) for m, lane in members[:split] if lane >> 16 == i]
-            batch = Compose._in_lanes(*_unzip(new)).replay_exact(
-                batch, {"members": tuple(drawn[lane] for _, lane in new)}
-            )
-            rest = members[split:]
-            out = Compose._in_lanes(*_unzip(rest)).replay_exact(
-                batch, {"members": tuple(drawn[lane] for _, lane in rest)}
-            )
-            views.append(self._leave(x, out))
+
+        def go_on(batch: SkeletonBatch, members: Sequence[tuple[Transform, int]]) -> SkeletonBatch:
+            return _apply_in_order([m for m, _ in members], [drawn[lane] for _, lane in members], batch)
+
+        with without_autocast(batch.device):
+            for i, view in enumerate(self._views):
+                members = list(zip(view, view._lanes, strict=True))
+                split = view._lanes.index(-1) if self.stream is not None else len(members)
+                # Members before the stream's place belong to one stage each and extend the view before; the rest is
+                # done anew.
+                batch = go_on(batch, [(m, lane) for m, lane in members[:split] if lane >> 16 == i])
+                views.append(self._leave(x, go_on(batch, members[split:])))
         return views
 
     def _leave(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch) -> Tensor | SkeletonBatch:
@@ -439,7 +437,3 @@ def _as_stage(name: str, stage: Stage) -> Compose:
     if isinstance(stage, Compose) and stage.p == 1:
         return Compose(stage)
     return Compose([stage] if isinstance(stage, Transform) else _check_members(f"GrowingPolicy({name}=…)", stage))
-
-
-def _unzip(pairs: list[tuple[Transform, int]]) -> tuple[list[Transform], list[int]]:
-    return [m for m, _ in pairs], [lane for _, lane in pairs]

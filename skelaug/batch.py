@@ -28,12 +28,13 @@ def infer_presence(x: Tensor) -> Tensor:
     """
     n, c, t, v, m = x.shape
     # A byte per entry, folded over the few channels first: a quarter of the memory traffic of a reduction over x.
-    seen = functools.reduce(torch.logical_or, x.bool().unbind(1)) if c else x.new_zeros(n, t, v, m, dtype=torch.bool)
+    # Bitwise, because logical_or converts its arguments.
+    seen = functools.reduce(torch.bitwise_or, x.bool().unbind(1)) if c else x.new_zeros(n, t, v, m, dtype=torch.bool)
     word = {2: torch.int16, 4: torch.int32}.get(m)
     if word is None or v > 255 or not seen.is_contiguous():
         return seen.any(2, keepdim=True)
     # All persons of a joint as one word: its bytes count the joints of each, several times faster than any().
-    return seen.view(word).sum(2, keepdim=True, dtype=word).view(torch.uint8) != 0
+    return seen.view(word).sum(2, keepdim=True, dtype=word).view(torch.uint8).bool()
 
 
 @dataclass(eq=False, repr=False)

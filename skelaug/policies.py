@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+from torch import Tensor
+
 from skelaug import check
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton
@@ -40,7 +42,14 @@ __all__ = ["aimclr", "crossclr", "ctrgcn", "hiclr", "hiclr_released", "pyskl_str
 
 
 def hiclr(
-    skeleton: Skeleton, strong: str = "mask", stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0
+    skeleton: Skeleton,
+    strong: str = "mask",
+    stream: str = "joint",
+    *,
+    ratio: float = 0.1,
+    fill: float | str = 0.0,
+    graph: Skeleton | Tensor | None = None,
+    layers: int = 1,
 ) -> GrowingPolicy:
     """HiCLR's growing augmentations: basic, normal, strong.
 
@@ -59,6 +68,8 @@ def hiclr(
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``; Random Mask acts on the stream.
         ratio: share of joints that Random Mask hides (0.2 for the Transformer's joint stream).
         fill: of Random Mask: a number, or ``"token"`` for the paper's learnable scalar.
+        graph: that Drop/Add Edges start from, ``(K, V, V)``, such as an encoder's own; ``None``: the skeleton's.
+        layers: aggregation layers of the encoder; above 1, each gets edges of its own.
 
     Example:
         >>> import torch, skelaug
@@ -72,7 +83,8 @@ def hiclr(
     if strong in ("adain", "all"):
         stage.append(SkeleAdaIN())
     if strong in ("edges", "all"):
-        stage += [DropEdges(0.1, skeleton), AddEdges(0.05, skeleton)]
+        edges = skeleton if graph is None else graph
+        stage += [DropEdges(0.1, edges, layers), AddEdges(0.05, edges, layers)]
     if strong in ("mask", "all"):
         stage.append(JointMask(ratio, fill=fill))
     return GrowingPolicy(

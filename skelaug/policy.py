@@ -13,7 +13,7 @@ from skelaug.batch import SkeletonBatch
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
 from skelaug.random import Rng
-from skelaug.transform import Params, Transform, select, without_autocast
+from skelaug.transform import Params, Transform, apply_where, without_autocast
 
 __all__ = ["Compose", "GrowingPolicy", "OneOf"]
 
@@ -43,7 +43,7 @@ class Compose(Transform):
 
     Raises:
         TypeError: a member is no Transform.
-        ValueError: ``p < 1`` with a member that changes the number of frames.
+        ValueError: ``p < 1`` with a member that changes the number of frames or acts on the graph.
 
     Example:
         >>> from skelaug.transforms import Rotate, Shear
@@ -56,6 +56,10 @@ class Compose(Transform):
         self.members = nn.ModuleList(_check_members("Compose", members))
         inherit(self, self)
         self._lanes: Sequence[int] = range(len(self.members))
+        if p < 1 and self.on_graph:
+            raise ValueError(
+                f"Compose(p={p}): members that act on the graph allow p=1 only; give them the p, got p={p}"
+            )
         if p < 1 and self.length is not None:
             raise ValueError(f"Compose(p={p}): members that change the number of frames allow p=1 only, got p={p}")
 
@@ -144,7 +148,8 @@ def _finish(run: list[tuple[Transform, Params]], factor: linear.Factor, batch: S
 class OneOf(Transform):
     """Apply one of several transforms, chosen per sample.
 
-    Every branch runs on the whole batch and ``torch.where`` picks: no host sync, and the shapes stay fixed.
+    On a CPU a branch runs on the samples that chose it. Elsewhere, and where it is compiled, every branch runs on the
+    whole batch and ``torch.where`` picks: no host sync, and the shapes stay fixed.
 
     Drawn per sample: the branch, and every branch's params in its own lane. The params hold ``choice``, int64
     ``(N,)``, and ``members``.
@@ -194,7 +199,7 @@ class OneOf(Transform):
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         out = batch
         for i, member in enumerate(self):
-            out = select(params["choice"] == i, member._replay(batch, params["members"][i]), out)
+            out = apply_where(params["choice"] == i, member._replay, out, params["members"][i])
         return out
 
     def __iter__(self) -> Iterator[Transform]:
@@ -335,7 +340,8 @@ class GrowingPolicy(nn.Module):
         view = self._views[0]
         batch = view.enter(x, presence=view.op_presence or view.draws_from != "shape")
         rng = Rng(len(batch), batch.device, generator=generator, keys=keys).fold(_KEY_VIEW)
-        return self._leave(x, view.replay_exact(batch, view._sample(batch, rng)))
+        drawn = view._sample(batch, rng)
+        return self._leave(x, view.replay_exact(batch if self.on_graph else view.settle(x, batch), drawn))
 
     def _sample(self, batch: SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None) -> Params:
         rng = Rng(len(batch), batch.device, generator=generator, keys=keys)

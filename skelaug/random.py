@@ -8,12 +8,15 @@ depends on its key alone, not on the batch, its order, the worker, the rank or t
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+
+from skelaug import rows
 
 __all__ = ["Rng", "fold_in", "keys"]
 
@@ -113,12 +116,22 @@ class Rng:
             keys = keys.to(device)
         self.n, self.device, self.generator, self.keys = n, device, generator, keys
         self._counter = 0
+        self._needed: Tensor | None = None
 
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
         if self.keys is None:
             return self
         return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
+
+    def only(self, keep: Tensor) -> Rng:
+        """The same draws, of which the rows that ``keep (n,)`` does not mark will not be used.
+
+        Normals, which cost the most, are then drawn for the others alone where the host knows which these are.
+        """
+        new = copy.copy(self)
+        new._needed = rows.known(keep)
+        return new
 
     def _bits(self, count: int, scratch: Tensor | None = None) -> Tensor:
         """``(n, count)`` random 64-bit words from the keys."""
@@ -154,7 +167,15 @@ class Rng:
         if self.keys is None:
             # A CPU generator uses one core, and its numbers would have to be copied: it only draws the keys.
             whole = torch.empty(self.n, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
-            return Rng(self.n, self.device, keys=whole).normal(*shape)
+            keyed = Rng(self.n, self.device, keys=whole)
+            keyed._needed = self._needed
+            return keyed.normal(*shape)
+        if self._needed is not None and self._needed.shape[0] < self.n:
+            some = Rng(self._needed.shape[0], self.device, keys=rows.take(self.keys, self._needed))
+            some._counter = self._counter
+            drawn = some.normal(*shape)
+            self._counter = some._counter
+            return drawn.new_zeros(self.n, *shape).index_copy_(0, self._needed, drawn)
         count = math.prod(shape)
         pair = self._pair((count + 1) // 2)
         radius = (pair[:, 0] + 1).mul_(2.0**-24).log_().mul_(-2).sqrt_()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from collections.abc import Callable
 from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from skelaug import linear
+from skelaug import linear, rows
 from skelaug.batch import SkeletonBatch, check_x, infer_presence
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
@@ -147,7 +148,7 @@ class Transform(nn.Module):
         """
         batch = self.enter(x, presence=self.op_presence or self.draws_from != "shape")
         params = self._sample(batch, Rng(len(batch), batch.device, generator=generator, keys=keys))
-        y = self.leave(x, self.replay_exact(batch, params))
+        y = self.leave(x, self.replay_exact(self.settle(x, batch), params))
         return (y, params) if return_params else y
 
     def enter(self, x: Tensor | SkeletonBatch, *, presence: bool) -> SkeletonBatch:
@@ -156,6 +157,11 @@ class Transform(nn.Module):
             return x
         check_x(x, type(self).__name__)
         return SkeletonBatch._trusted(x, infer_presence(x) if presence else None, None, None)
+
+    def settle(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch) -> SkeletonBatch:
+        """The batch for ``op``, after the draws: a presence that was inferred for them alone need not be carried on."""
+        carried = isinstance(x, SkeletonBatch) or self.op_presence or self.on_graph
+        return batch if carried else batch.replace(mask=None)
 
     def leave(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch) -> Tensor | SkeletonBatch:
         """The result in the form in which ``x`` came; a graph needs a SkeletonBatch to travel in."""
@@ -167,15 +173,16 @@ class Transform(nn.Module):
     def _sample(self, batch: SkeletonBatch, rng: Rng) -> Params:
         self.check_joints(batch)
         with torch.no_grad(), without_autocast(batch.device):
-            params = self.draw(batch, rng)
-            if self.p < 1:
-                params["apply"] = rng.fold(-1).uniform() < self.p
-        return params
+            if self.p == 1:
+                return self.draw(batch, rng)
+            keep = rng.fold(-1).uniform() < self.p
+            return self.draw(batch, rng.only(keep)) | {"apply": keep}
 
     def _replay(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         self.check_joints(batch)
-        out = self.op(batch, params)
-        return select(params["apply"], out, batch) if "apply" in params and not self.gates_itself else out
+        if "apply" not in params or self.on_graph:  # a graph comes into being in op, which gates it
+            return self.op(batch, params)
+        return apply_where(params["apply"], self.op, batch, params, gated=self.gates_itself)
 
     def replay_exact(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         """Replay with autocast off: a float32 batch stays float32 inside a trainer."""
@@ -222,6 +229,35 @@ def without_autocast(device: torch.device) -> contextlib.AbstractContextManager[
 
 def _same(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and not isinstance(value, Tensor) and value == default)
+
+
+def apply_where(
+    keep: Tensor,
+    op: Callable[[SkeletonBatch, Params], SkeletonBatch],
+    batch: SkeletonBatch,
+    params: Params,
+    *,
+    gated: bool = False,
+) -> SkeletonBatch:
+    """``op`` for the samples that ``keep (N,)`` marks; the others stay, bit for bit.
+
+    Args:
+        keep: bool ``(N,)``.
+        op: what to do; each sample's result must depend on that sample alone.
+        batch: the samples.
+        params: of ``op``, with N first.
+        gated: ``op`` leaves the others alone by itself.
+    """
+    chosen = rows.known(keep)
+    if chosen is None:
+        return op(batch, params) if gated else select(keep, op(batch, params), batch)
+    part = batch._map(lambda v: rows.take(v, chosen))
+    new = op(part, pytree.tree_map(lambda v: rows.take(v, chosen), params))
+
+    def merge(whole: Tensor | None, before: Tensor | None, after: Tensor | None) -> Tensor | None:
+        return whole if whole is None or after is None or after is before else rows.put(whole, chosen, after)
+
+    return SkeletonBatch._trusted(*map(merge, batch._parts(), part._parts(), new._parts()))  # type: ignore[arg-type]
 
 
 def select(keep: Tensor, new: SkeletonBatch, old: SkeletonBatch) -> SkeletonBatch:

@@ -8,6 +8,10 @@ from torch import Tensor
 __all__ = ["bone", "fill_joints", "motion", "take_joints", "take_persons", "weights"]
 
 
+#: A type of twice the width.
+_PAIR = {torch.float16: torch.int32, torch.bfloat16: torch.int32, torch.float32: torch.int64}
+
+
 def take_joints(x: Tensor, joints: Tensor) -> Tensor:
     """Output joint v of sample n is its input joint ``joints[n, v]``.
 
@@ -37,7 +41,10 @@ def weights(mask: Tensor, x: Tensor) -> Tensor:
 
     A mask of whole persons (V = 1) is spelt out: broadcasting it against ``x`` would be several times slower.
     """
-    return mask[:, None].to(x.dtype).expand(-1, -1, -1, x.shape[3], -1).contiguous()
+    ones = mask[:, None].to(x.dtype)
+    if ones.shape[4] == 2 and ones.shape[3] == 1 and x.dtype in _PAIR and ones.is_contiguous():
+        ones = ones.view(_PAIR[x.dtype])  # two persons as one word: copied eight times as fast as two by two
+    return ones.expand(-1, -1, -1, x.shape[3], -1).contiguous().view(x.dtype)
 
 
 def take_persons(x: Tensor, persons: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skelaug import rows
 from skelaug.functional import joints as fj
 
 __all__ = [
@@ -32,8 +33,8 @@ def take_frames(x: Tensor, frames: Tensor) -> Tensor:
     """
     n, c, t, v, m = x.shape
     # Whole rows of V·M numbers by index_select: an order of magnitude faster than gather, which indexes each number.
-    rows = torch.arange(n * c, device=x.device).view(n, c, 1) * t + frames[:, None]
-    return x.reshape(n * c * t, v * m).index_select(0, rows.view(-1)).view(n, c, frames.shape[1], v, m)
+    index = torch.arange(n * c, device=x.device).view(n, c, 1) * t + frames[:, None]
+    return x.reshape(n * c * t, v * m).index_select(0, index.view(-1)).view(n, c, frames.shape[1], v, m)
 
 
 def take_mask(mask: Tensor | None, frames: Tensor) -> Tensor | None:
@@ -91,6 +92,11 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
         normalize: divide by the sum of the weights that fell on present frames inside the clip, so that neither clip
             ends nor gaps are pulled to the origin. False adds up with zeros outside, as the field's released code does.
     """
+    blurred = rows.known((kernel != 0).sum(1) > 1)  # a kernel of the centre alone leaves its sample as it is
+    if blurred is not None and blurred.shape[0] < x.shape[0]:
+        seen = None if mask is None else rows.take(mask, blurred)
+        some = blur_frames(rows.take(x, blurred), rows.take(kernel, blurred), seen, normalize=normalize)
+        return rows.put(x, blurred, some)
     # Sixteen-bit sums of many taps would lose the motion that a blur is to keep.
     wide = torch.promote_types(x.dtype, torch.float32)
     total = _taps(x.to(wide), kernel)
@@ -126,16 +132,17 @@ def valid_span(mask: Tensor) -> tuple[Tensor, Tensor]:
         int64 ``(N,)`` start and length; both 0 for a sample with nobody.
     """
     t = mask.shape[1]
-    seen = mask.flatten(2).any(2)
-    frame = torch.arange(t, device=mask.device)
-    start = torch.where(seen, frame, t).amin(1)
-    stop = torch.where(seen, frame + 1, 0).amax(1)
-    return torch.where(stop == 0, 0, start), (stop - start).clamp_(min=0)
+    frame = torch.arange(1, t + 1, device=mask.device)
+    # Of the frames that are seen, the largest number counted from the front, and from the back.
+    counted = mask.flatten(2).any(2)[:, None] * torch.stack([frame, frame.flip(0)])
+    stop, rest = counted.amax(2).unbind(1) if t else counted.new_zeros(2, mask.shape[0]).unbind(0)
+    start = (t - rest) % max(t, 1)
+    return start, stop - start
 
 
 def reflect(index: Tensor, length: Tensor) -> Tensor:
     """Reflect ``[-length, 2 · length)`` into ``[0, length)``, the end frames repeated: … 1 0 | 0 1 2 ….."""
-    index = torch.maximum(index, -1 - index)
+    index = torch.maximum(index, ~index)  # -1 - index
     return torch.minimum(index, 2 * length - 1 - index)
 
 

@@ -55,11 +55,11 @@ class TemporalCrop(Transform):
         assert batch.mask is not None
         start, length = (v[:, None] for v in ft.valid_span(batch.mask))
         padding = length // self.padding_ratio
-        shift = (rng.uniform(1) * (2 * padding + 1)).long().clamp(max=2 * padding) - padding
+        shift = (rng.uniform(1) * (2 * padding + 1)).long().clamp_(max=2 * padding) - padding
         frame = torch.arange(batch.x.shape[2], device=batch.device)
-        moved = start + ft.reflect(frame - start + shift, length)
-        inside = (frame >= start) & (frame < start + length)
-        return {"frames": torch.where(inside, moved, frame)}
+        place = frame - start
+        inside = (place >= 0) & (place < length)
+        return {"frames": torch.where(inside, start + ft.reflect(place + shift, length), frame)}
 
 
 @final

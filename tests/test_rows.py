@@ -1,0 +1,68 @@
+"""Working on some rows gives what working on all of them gives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from cases import CASES, Case, keys, make_batch, make_x
+from ghost import GhostMode
+from test_conformance import assert_near, assert_same, gated
+
+import skelaug
+from skelaug import rows
+from skelaug.random import Rng
+from skelaug.transforms import GaussianNoise
+
+
+@gated
+def test_the_chosen_rows_get_what_a_whole_batch_gets(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    transform = case.make(p=0.5)
+    for x in (make_x(), make_batch()):
+        params = transform.sample(x, keys=keys(5))
+        chosen = transform.replay(x, params)
+        with monkeypatch.context() as patch:
+            patch.setattr(rows, "known", lambda keep: None)
+            assert_near(transform.replay(x, params), chosen, 1e-6)
+
+
+def test_policies_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_of = [case for case in CASES if "OneOf" in repr(case) or "skateformer" in repr(case)]
+    assert one_of
+    for case in one_of:
+        transform, x = case.make(), make_batch()
+        params = transform.sample(x, keys=keys(5))
+        chosen = transform.replay(x, params)
+        with monkeypatch.context() as patch:
+            patch.setattr(rows, "known", lambda keep: None)
+            assert_near(transform.replay(x, params), chosen, 1e-6)
+
+
+def test_noise_is_drawn_for_those_that_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, k = torch.randn(64, 3, 10, 7, 2), skelaug.random.keys(0, 0, range(64))
+    params = GaussianNoise(1.0, p=0.5).sample(x, keys=k)
+    keep = params["apply"]
+    assert 10 < keep.sum() < 54
+    assert not params["noise"][~keep].any() and params["noise"][keep].flatten(1).std(1).min() > 0.8
+    monkeypatch.setattr(rows, "known", lambda keep: None)
+    assert_same(GaussianNoise(1.0, p=0.5).sample(x, keys=k)["noise"][keep], params["noise"][keep])
+
+
+def test_a_generator_moves_on_by_as_much_whoever_is_chosen() -> None:
+    after = []
+    for keep in (torch.ones(8), torch.zeros(8), torch.arange(8) % 2):
+        generator = torch.Generator().manual_seed(0)
+        Rng(8, torch.device("cpu"), generator=generator).only(keep.bool()).normal(3, 4)
+        after.append(torch.rand(1, generator=generator).item())
+    assert len(set(after)) == 1
+
+
+def test_only_a_host_knows_its_rows() -> None:
+    assert rows.known(torch.tensor([True, False, True])).tolist() == [0, 2]
+    with GhostMode():
+        assert rows.known(torch.ones(3, dtype=torch.bool, device="ghost")) is None
+
+    @torch.compile(fullgraph=True, backend="eager")
+    def compiled(keep: torch.Tensor) -> torch.Tensor:
+        return keep * 1 if rows.known(keep) is None else keep * 0
+
+    assert compiled(torch.ones(3, dtype=torch.bool)).tolist() == [1, 1, 1]

@@ -3,11 +3,11 @@
 A factor is a dict with any of these keys, each with one row a sample:
 
 ==========  ==================  ===================================================================================
+joints      int64 ``(N, V)``    output joint v is input joint ``joints[v]``
 frames      int64 ``(N, T')``   output frame t is input frame ``frames[t]``
 position    float ``(N, T')``   output frame t lies at ``position[t]`` between two input frames (linear interpolation)
 kernel      float ``(N, K)``    weights of K neighbouring frames (blur), renormalised over the present ones
 after       int64 ``(N, T')``   like ``frames``, applied after ``position`` or ``kernel``; only composition makes it
-joints      int64 ``(N, V)``    output joint v is input joint ``joints[v]``
 matrix      float ``(N, C, C)`` acts on coordinates as column vectors
 offset      float ``(N, C)``    added to the coordinates of what is present
 ==========  ==================  ===================================================================================
@@ -29,7 +29,7 @@ from skelaug.functional import time as ft
 __all__ = ["Factor", "apply", "compose", "gate", "joinable"]
 
 Factor = dict[str, Tensor]
-KEYS = ("frames", "position", "kernel", "after", "joints", "matrix", "offset")
+KEYS = ("joints", "frames", "position", "kernel", "after", "matrix", "offset")
 _WEIGHTS = {"position", "kernel"}
 
 
@@ -40,18 +40,17 @@ def of(params: dict[str, Tensor]) -> Factor:
 
 def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
     """Apply a factor to a batch. Presence moves with the maps; what is absent stays exactly 0."""
-    x, mask = batch.x, batch.mask
-    if "frames" in factor:
-        x, mask = ft.take_frames(x, factor["frames"]), ft.take_mask(mask, factor["frames"])
+    x, mask, joints = batch.x, batch.mask, factor.get("joints")
+    if "frames" in factor:  # with the joints, in one go
+        x, mask = ft.take_frames(x, factor["frames"], joints), ft.take_mask(mask, factor["frames"], joints)
+    elif joints is not None:
+        x, mask = fj.take_joints(x, joints), fj.take_mask(mask, joints)
     if "position" in factor:
         x, mask = ft.lerp_frames(x, factor["position"], mask)
     if "kernel" in factor:
         x = ft.blur_frames(x, factor["kernel"], mask)
     if "after" in factor:
         x, mask = ft.take_frames(x, factor["after"]), ft.take_mask(mask, factor["after"])
-    if "joints" in factor:
-        x = fj.take_joints(x, factor["joints"])
-        mask = fj.take_joints(mask[:, None], factor["joints"])[:, 0] if mask is not None else None
     if "matrix" in factor:
         x = fs.linear(x, factor["matrix"])
     if "offset" in factor:

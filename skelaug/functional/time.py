@@ -21,25 +21,32 @@ __all__ = [
 ]
 
 
-def take_frames(x: Tensor, frames: Tensor) -> Tensor:
+def take_frames(x: Tensor, frames: Tensor, joints: Tensor | None = None) -> Tensor:
     """Output frame t of sample n is its input frame ``frames[n, t]``.
 
     Args:
         x: ``(N, C, T, V, M)``.
         frames: int64 ``(N, T')`` in ``[0, T)``.
+        joints: int64 ``(N, V)``; output joint v is then input joint ``joints[n, v]`` too.
 
     Returns:
         ``(N, C, T', V, M)``.
     """
     n, c, t, v, m = x.shape
+    if joints is not None:
+        if not fj.pairs_up(x):
+            return fj.take_joints(take_frames(x, frames), joints)
+        index = (frames[:, :, None] * v + joints[:, None]).flatten(1)[:, None].expand(-1, c, -1)
+        pairs = torch.view_as_complex(x.contiguous().view(n, c, t * v, m))
+        return torch.view_as_real(pairs.gather(2, index)).view(n, c, frames.shape[1], v, m)
     # Whole rows of V·M numbers by index_select: an order of magnitude faster than gather, which indexes each number.
     index = torch.arange(n * c, device=x.device).view(n, c, 1) * t + frames[:, None]
     return x.reshape(n * c * t, v * m).index_select(0, index.view(-1)).view(n, c, frames.shape[1], v, m)
 
 
-def take_mask(mask: Tensor | None, frames: Tensor) -> Tensor | None:
+def take_mask(mask: Tensor | None, frames: Tensor, joints: Tensor | None = None) -> Tensor | None:
     """:func:`take_frames` for a mask ``(N, T, V, M)``."""
-    return None if mask is None else take_frames(mask[:, None], frames)[:, 0]
+    return None if mask is None else take_frames(mask[:, None], frames, joints)[:, 0]
 
 
 def lerp_frames(x: Tensor, position: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:

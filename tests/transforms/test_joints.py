@@ -11,6 +11,8 @@ from scipy.stats import kstest
 
 from skelaug import Skeleton, SkeletonBatch
 from skelaug import transforms as T
+from skelaug.functional import joints as fj
+from skelaug.functional import time as ft
 from skelaug.functional import values as fv
 
 seeds = st.integers(0, 2**31)
@@ -215,3 +217,18 @@ def test_bone_motion_is_the_motion_of_the_bones() -> None:
 def test_wrong_arguments_are_explained(make: object, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         make()  # type: ignore[operator]
+
+
+def test_permuted_memory_is_permuted_rightly() -> None:
+    # Joints and persons lie in other places of memory, in orders that could be viewed flat.
+    joints = torch.stack([torch.randperm(7) for _ in range(3)])
+    frames = torch.randint(0, 5, (3, 6))
+    memory = torch.randn(3, 2, 5, 7, 3)
+    for x in (
+        memory.permute(0, 4, 2, 3, 1),
+        memory.permute(0, 4, 2, 3, 1)[:, :1],
+        torch.randn(3, 2, 5, 7, 4)[..., ::2],
+    ):
+        assert torch.equal(fj.take_joints(x, joints), torch.stack([x[n][:, :, joints[n]] for n in range(3)]))
+        both = torch.stack([x[n][:, frames[n]][:, :, joints[n]] for n in range(3)])
+        assert torch.equal(ft.take_frames(x, frames, joints), both)

@@ -28,6 +28,9 @@ __all__ = [
     "PersonSwap",
 ]
 
+#: Up to so many of a set are drawn one by one, more by sorting.
+_FEW = 8
+
 
 @final
 class JointMask(Transform):
@@ -378,9 +381,19 @@ def how_many(rng: Rng, ratio: tuple[float, float], total: int) -> Tensor | int:
 
 
 def choose(rng: Rng, count: Tensor | int, rows: int, size: int) -> Tensor:
-    """Bool ``(N, rows, size)`` with exactly ``count`` True in each row."""
-    limit = count if isinstance(count, int) else count[:, None, None]
-    return rng.permutation(size, rows) < limit
+    """Bool ``(N, rows, size)`` with exactly ``count`` True in each row, every such set equally likely."""
+    if not isinstance(count, int):
+        return rng.permutation(size, rows) < count[:, None, None]
+    if count > _FEW:
+        return rng.permutation(size, rows) < count
+    # Floyd's algorithm (Bentley and Floyd, CACM 1987): a draw each, where sorting all would cost ten times as much.
+    top = torch.arange(size - count, size, device=rng.device)
+    drawn = torch.minimum((rng.uniform(rows, count) * (top + 1)).long(), top)
+    chosen = torch.zeros(rng.n, rows, size, dtype=torch.bool, device=rng.device)
+    for i, pick in enumerate(drawn.split(1, -1)):
+        again = chosen.gather(-1, pick)
+        chosen.scatter_(-1, torch.where(again, size - count + i, pick), True)
+    return chosen
 
 
 def check_fill(who: str, fill: float | str) -> float | str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from cases import SKELETON, generator, make_batch, make_x
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kstest
+from scipy.stats import chisquare, kstest
 
 from skelaug import Skeleton, SkeletonBatch
 from skelaug import transforms as T
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
 from skelaug.functional import values as fv
+from skelaug.random import Rng
+from skelaug.transforms.joints import choose
 
 seeds = st.integers(0, 2**31)
 
@@ -232,3 +236,15 @@ def test_permuted_memory_is_permuted_rightly() -> None:
         assert torch.equal(fj.take_joints(x, joints), torch.stack([x[n][:, :, joints[n]] for n in range(3)]))
         both = torch.stack([x[n][:, frames[n]][:, :, joints[n]] for n in range(3)])
         assert torch.equal(ft.take_frames(x, frames, joints), both)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 5), (2, 5), (3, 5), (5, 5), (0, 5), (9, 12)])
+def test_every_set_of_joints_is_equally_likely(count: int, size: int) -> None:
+    rows = 40_000
+    chosen = choose(Rng(1, torch.device("cpu"), generator=generator()), count, rows, size)[0]
+    assert (chosen.sum(1) == count).all()
+    sets = (chosen * 2 ** torch.arange(size)).sum(1)
+    found, times = sets.unique(return_counts=True)
+    assert len(found) == math.comb(size, count)
+    if len(found) > 1:
+        assert chisquare(times.numpy()).pvalue > 1e-3

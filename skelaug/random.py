@@ -171,11 +171,7 @@ class Rng:
             keyed._needed = self._needed
             return keyed.normal(*shape)
         if self._needed is not None and self._needed.shape[0] < self.n:
-            some = Rng(self._needed.shape[0], self.device, keys=rows.take(self.keys, self._needed))
-            some._counter = self._counter
-            drawn = some.normal(*shape)
-            self._counter = some._counter
-            return drawn.new_zeros(self.n, *shape).index_copy_(0, self._needed, drawn)
+            return self._normal_where_needed(shape)
         count = math.prod(shape)
         pair = self._pair((count + 1) // 2)
         radius = (pair[:, 0] + 1).mul_(2.0**-24).log_().mul_(-2).sqrt_()
@@ -183,6 +179,19 @@ class Rng:
         torch.cos(angle, out=pair[:, 0])
         angle.sin_()
         return pair.mul_(radius[:, None]).flatten(1)[:, :count].reshape(self.n, *shape)
+
+    def _normal_where_needed(self, shape: tuple[int, ...]) -> Tensor:
+        """Rows of normals for those that will be used, of zeros for the others."""
+        assert self.keys is not None and self._needed is not None
+        count = self._needed.shape[0]
+        # The row drawn last becomes the zeros that all others point to: to fill and then to copy takes twice as long.
+        some = Rng(count + 1, self.device, keys=torch.cat([rows.take(self.keys, self._needed), self.keys[:1]]))
+        some._counter = self._counter
+        drawn = some.normal(*shape)
+        self._counter = some._counter
+        drawn[count] = 0
+        place = torch.full((self.n,), count).index_copy_(0, self._needed, torch.arange(count))
+        return drawn.index_select(0, place)
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """int64 ``(n, *shape)``, each entry one of 0 … high - 1."""

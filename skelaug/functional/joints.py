@@ -5,7 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["bone", "fill_joints", "motion", "pairs_up", "take_joints", "take_mask", "take_persons", "weights"]
+__all__ = [
+    "bone",
+    "fill_joints",
+    "motion",
+    "pairs_up",
+    "spell_out",
+    "take_joints",
+    "take_mask",
+    "take_persons",
+    "weights",
+]
 
 
 #: A type of twice the width.
@@ -46,14 +56,19 @@ def pairs_up(x: Tensor) -> bool:
 
 
 def weights(mask: Tensor, x: Tensor) -> Tensor:
-    """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: ``(N, 1, T, V, M)``.
+    """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: ``(N, 1, T, V, M)``."""
+    return spell_out(mask[:, None].to(x.dtype), x.shape[3])
 
-    A mask of whole persons (V = 1) is spelt out: broadcasting it against ``x`` would be several times slower.
+
+def spell_out(persons: Tensor, joints: int) -> Tensor:
+    """Repeat ``(N, 1, T, 1, M)``, a number a person, over the joints: to broadcast it against data is far slower.
+
+    A tensor that has the joints already is returned contiguous.
     """
-    ones = mask[:, None].to(x.dtype)
-    if ones.shape[4] == 2 and ones.shape[3] == 1 and x.dtype in _PAIR and ones.is_contiguous():
-        ones = ones.view(_PAIR[x.dtype])  # two persons as one word: copied eight times as fast as two by two
-    return ones.expand(-1, -1, -1, x.shape[3], -1).contiguous().view(x.dtype)
+    dtype = persons.dtype
+    if persons.shape[3:] == (1, 2) and dtype in _PAIR and persons.is_contiguous() and not persons.requires_grad:
+        persons = persons.view(_PAIR[dtype])  # two persons as one word: copied eight times as fast as two by two
+    return persons.expand(-1, -1, -1, joints, -1).contiguous().view(dtype)
 
 
 def take_persons(x: Tensor, persons: Tensor) -> Tensor:

@@ -112,9 +112,9 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
     seen = torch.ones_like(x[:, :1, :, :1, :1], dtype=torch.bool) if mask is None else mask[:, None]
     # Where something is present the weights hold the centre's 1; elsewhere they may be next to nothing.
     share = seen / torch.where(seen, _taps(seen.to(wide), kernel), 1)
-    # Spelt out over the joints, as in fj.weights.
-    total = total * share.expand(-1, -1, -1, x.shape[3], x.shape[4]).contiguous()
-    return total.to(x.dtype)
+    if share.shape[4] == 1:  # everybody is present: the same for all persons
+        share = share.expand(-1, -1, -1, -1, x.shape[4]).contiguous()
+    return (total * fj.spell_out(share, x.shape[3])).to(x.dtype)
 
 
 def _taps(x: Tensor, kernel: Tensor) -> Tensor:

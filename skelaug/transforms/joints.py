@@ -390,7 +390,8 @@ def choose(rng: Rng, count: Tensor | int, rows: int, size: int) -> Tensor:
     top = torch.arange(size - count, size, device=rng.device)
     drawn = torch.minimum((rng.uniform(rows, count) * (top + 1)).long(), top)
     chosen = torch.zeros(rng.n, rows, size, dtype=torch.bool, device=rng.device)
-    for i, pick in enumerate(drawn.split(1, -1)):
+    for i in range(count):
+        pick = drawn[..., i : i + 1]
         again = chosen.gather(-1, pick)
         chosen.scatter_(-1, torch.where(again, size - count + i, pick), True)
     return chosen

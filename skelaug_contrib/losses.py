@@ -1,0 +1,339 @@
+"""InfoNCE with a queue and the hierarchical consistency loss, as pure functions.
+
+Each query ``z`` is compared with the candidates ``c``: its own key, then the rows of the queue. With logits
+``l = z · c / τ`` and ``p = softmax(l)``, InfoNCE is ``-log p[key]``, and a view that learns from a target view pays the
+cross-entropy ``-Σ_j p_target[j] log p[j]``, through which no gradient reaches the target.
+
+Let ``E = Σ_j p[j] c_j`` be the expected candidate and ``L = log Σ_j exp(l_j)``. The cross-entropy is then exactly
+``L - z · E_target / τ``, and since ``∂L/∂z = E / τ``, its gradient is ``(E - E_target) / τ``. ``E`` is softmax
+attention over the queue and ``L`` its log-sum-exp: both come out of one pass over blocks of the queue for all views
+together, and backward needs ``E`` alone. So memory is O(N·D) beside the queue, where :func:`textbook_losses` keeps
+(N × K) tensors.
+
+All functions take rows of unit length, work in float32 also inside autocast (in float64 if any input is), and give
+gradients to the queries only. A queue that changes between forward and backward does no harm.
+
+Sources: InfoNCE with a queue: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning" (MoCo),
+CVPR 2020. Chained targets: Zhang, Lin, Liu, "Hierarchical Consistent Contrastive Learning for Skeleton-Based Action
+Recognition with Growing Augmentations" (HiCLR), AAAI 2023. Targets from the first view, mined positives: Guo et al.,
+"Contrastive Learning from Extremely Augmented Skeleton Sequences for Self-supervised Action Recognition" (AimCLR),
+AAAI 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from skelaug import check
+from skelaug.transform import without_autocast
+
+__all__ = ["DIRECTIONS", "TARGETS", "hiclr_loss", "hierarchical_losses", "info_nce", "nearest", "textbook_losses"]
+
+_T = TypeVar("_T")
+
+#: The view that a view learns from: the one before it (HiCLR), or the first (AimCLR).
+TARGETS = ("previous", "first")
+
+#: ``asymmetric``: a view learns from its target. ``reversed``: the target learns from the view. ``symmetric``: the sum.
+DIRECTIONS = ("asymmetric", "symmetric", "reversed")
+
+
+def info_nce(
+    query: Tensor, key: Tensor, queue: Tensor, temperature: float = 0.07, *, positives: Tensor | None = None
+) -> Tensor:
+    """InfoNCE of one view: ``-log softmax([query · key, query · queue] / τ)[key]``, averaged over the batch.
+
+    Args:
+        query: ``(N, D)``, rows of unit length.
+        key: ``(N, D)``: row n is the positive of query n.
+        queue: ``(K, D)``, K ≥ 0: the negatives.
+        temperature: τ.
+        positives: int64 ``(N, P)``, rows of the queue that are positives of query n beside its key. They form a set:
+            a row listed twice counts once. The loss is the mean of ``-log p`` over the set.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> query = key = torch.eye(2)
+        >>> info_nce(query, key, queue=-torch.eye(2), temperature=1.0)  # log(1 + e^-2 + e^-1)
+        tensor(0.4076)
+    """
+    return hierarchical_losses([query], key, queue, temperature, positives=positives)[0]
+
+
+def hiclr_loss(
+    queries: Sequence[Tensor],
+    key: Tensor,
+    queue: Tensor,
+    temperature: float = 0.07,
+    *,
+    targets: str = "previous",
+    direction: str = "asymmetric",
+    positives: Tensor | None = None,
+) -> Tensor:
+    """What HiCLR minimises: InfoNCE of the first view plus the mean consistency of the others.
+
+    Args:
+        queries: see :func:`hierarchical_losses`, as all others.
+        key: ``(N, D)``.
+        queue: ``(K, D)``.
+        temperature: τ.
+        targets: one of :data:`TARGETS`.
+        direction: one of :data:`DIRECTIONS`.
+        positives: int64 ``(N, P)``.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> weak, strong, key, *queue = torch.eye(8)[:, None]
+        >>> hiclr_loss([weak, strong], key, torch.cat(queue), temperature=1.0)  # nothing is alike: 2 log 6
+        tensor(3.5835)
+    """
+    info, consistency = hierarchical_losses(
+        queries, key, queue, temperature, targets=targets, direction=direction, positives=positives
+    )
+    return info + consistency.mean() if len(consistency) else info
+
+
+def hierarchical_losses(
+    queries: Sequence[Tensor],
+    key: Tensor,
+    queue: Tensor,
+    temperature: float = 0.07,
+    *,
+    targets: str = "previous",
+    direction: str = "asymmetric",
+    positives: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """InfoNCE of the first view and the consistency of every further one, streamed over the queue.
+
+    Args:
+        queries: k ≥ 1 views, weak to strong, each ``(N, D)``, rows of unit length.
+        key: ``(N, D)``, the positive of each query; shared by the views, as is the queue.
+        queue: ``(K, D)``, K ≥ 0: the negatives.
+        temperature: τ of the softmax over key and queue.
+        targets: ``"previous"``: view i learns from view i - 1 (HiCLR). ``"first"``: from view 0 (AimCLR).
+        direction: ``"asymmetric"``: view i learns from its target, never back. ``"reversed"``: its target learns from
+            view i. ``"symmetric"``: the sum of both.
+        positives: int64 ``(N, P)``, mined positives of the InfoNCE part, see :func:`info_nce`.
+
+    Returns:
+        InfoNCE, a scalar, and the consistency of view 1, 2, … ``(k - 1,)``, averaged over the batch.
+
+    Example:
+        >>> views = [torch.nn.functional.normalize(torch.randn(4, 16), dim=1).requires_grad_() for _ in range(3)]
+        >>> key, queue = views[0].detach(), torch.nn.functional.normalize(torch.randn(64, 16), dim=1)
+        >>> info, consistency = hierarchical_losses(views, key, queue)
+        >>> info.shape, consistency.shape
+        (torch.Size([]), torch.Size([2]))
+        >>> (info + consistency.mean()).backward()
+    """
+    z, key, queue = _enter("hierarchical_losses", queries, key, queue, positives)
+    temperature = check.number("hierarchical_losses", "temperature", temperature, low=1e-4)
+    check.choice("hierarchical_losses", "targets", targets, TARGETS)
+    check.choice("hierarchical_losses", "direction", direction, DIRECTIONS)
+    with without_autocast(z.device):
+        lse, expected = _attend(z.detach(), key, queue, temperature)
+
+        def loss(learner: tuple[Tensor, ...], target: Tensor) -> Tensor:
+            return _CrossEntropy.apply(*learner, target, temperature).mean(-1)  # type: ignore[no-untyped-call,no-any-return]
+
+        views = (z, lse, expected)
+        strong = tuple(each[1:] for each in views)
+        weak = tuple(each[:-1] if targets == "previous" else each[:1].expand_as(each[1:]) for each in views)
+        info = loss((z[0], lse[0], expected[0]), _positive(key, queue, positives))
+        parts = [loss(learner, target[2]) for learner, target in _pairs(direction, weak, strong)]
+        return info, sum(parts[1:], parts[0])
+
+
+def textbook_losses(
+    queries: Sequence[Tensor],
+    key: Tensor,
+    queue: Tensor,
+    temperature: float = 0.07,
+    *,
+    targets: str = "previous",
+    direction: str = "asymmetric",
+    positives: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The numbers of :func:`hierarchical_losses` straight from their definition, in O(k·N·K) memory: the oracle.
+
+    The queue must not change before backward.
+
+    Args:
+        queries: see :func:`hierarchical_losses`, as all others.
+        key: ``(N, D)``.
+        queue: ``(K, D)``.
+        temperature: τ.
+        targets: one of :data:`TARGETS`.
+        direction: one of :data:`DIRECTIONS`.
+        positives: int64 ``(N, P)``.
+
+    Returns:
+        InfoNCE, a scalar, and the consistency ``(k - 1,)``.
+
+    Example:
+        >>> query, key = torch.eye(2), torch.eye(2)
+        >>> textbook_losses([query, query], key, queue=-torch.eye(2), temperature=1.0)
+        (tensor(0.4076), tensor([0.8324]))
+    """
+    z, key, queue = _enter("textbook_losses", queries, key, queue, positives)
+    temperature = check.number("textbook_losses", "temperature", temperature, low=1e-4)
+    check.choice("textbook_losses", "targets", targets, TARGETS)
+    check.choice("textbook_losses", "direction", direction, DIRECTIONS)
+    with without_autocast(z.device):
+        negatives = queue.to(z.dtype).T
+        logits = [torch.cat([_dot(query, key)[:, None], query @ negatives], 1) / temperature for query in z]
+        positive = torch.zeros_like(logits[0])
+        positive[:, 0] = 1
+        if positives is not None:
+            positive.scatter_(1, positives + 1, 1)
+        info = cross_entropy(logits[0], positive / positive.sum(1, keepdim=True))
+        consistency = [info.new_zeros(()) for _ in logits[1:]]
+        for i, strong in enumerate(logits[1:]):
+            weak = logits[i if targets == "previous" else 0]
+            for learner, target in _pairs(direction, weak, strong):
+                consistency[i] = consistency[i] + cross_entropy(learner, target.detach().softmax(1))
+        return info, torch.stack(consistency) if consistency else info.new_zeros(0)
+
+
+def nearest(queries: Sequence[Tensor], queue: Tensor) -> Tensor:
+    """The row of the queue that is most similar to each query, to be mined as a positive.
+
+    Args:
+        queries: k views, each ``(N, D)``.
+        queue: ``(K, D)``.
+
+    Returns:
+        int64 ``(N, k)``, for ``positives``; ``(N, 0)`` where the queue is empty. Of equals, the first.
+
+    Example:
+        >>> nearest([torch.eye(3), -torch.eye(3)], torch.cat([-torch.eye(3), torch.eye(3)]))
+        tensor([[3, 0],
+                [4, 1],
+                [5, 2]])
+    """
+    z, _, queue = _enter("nearest", queries, queries[0] if len(queries) else None, queue, None)
+    flat = z.detach().flatten(0, 1)
+    best, found = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
+    with torch.no_grad(), without_autocast(z.device):
+        for start, block in _blocks(queue, flat):
+            similarity, index = (flat @ block.T).max(1)
+            found = torch.where(similarity > best, index + start, found)
+            best = torch.maximum(best, similarity)
+    return found.view(z.shape[:2]).T if len(queue) else found.new_empty(z.shape[1], 0)
+
+
+def _attend(z: Tensor, key: Tensor, queue: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """The log-sum-exp ``L (k, N)`` of the logits of ``z (k, N, D)``, and the expected candidate ``E (k, N, D)``."""
+    with torch.no_grad():
+        rows, expected = z.flatten(0, 1), key.repeat(len(z), 1)
+        # exp(L) is total · exp(highest). The own key is the first candidate, then come the blocks.
+        highest = _dot(rows, expected)[:, None] / temperature
+        total = torch.ones_like(highest)
+        for _, block in _blocks(queue, rows):
+            logits = torch.addmm(highest, rows, block.T, beta=0, alpha=1 / temperature)  # no pass of its own to divide
+            top, p = logits.amax(1, keepdim=True), torch.softmax(logits, 1)
+            before, highest = highest, torch.maximum(highest, top)
+            added = (top - highest).exp_().div_(p.amax(1, keepdim=True))  # the highest p is 1 / Σ exp(logits - top)
+            total.mul_(before.sub_(highest).exp_()).add_(added)
+            expected.lerp_(p @ block, added.div_(total))
+        return total.log_().add_(highest).view(z.shape[:2]), expected.view_as(z)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """``L - z · E_target / τ``, whose gradient in z is ``(E - E_target) / τ``; the rest are constants."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, lse: Tensor, expected: Tensor, target: Tensor, temperature: float) -> Tensor:
+        ctx.save_for_backward((expected - target) / temperature)
+        return lse - _dot(z, target) / temperature
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        if torch.is_grad_enabled():
+            raise NotImplementedError("the streamed losses have no second derivative; use textbook_losses")
+        (gradient,) = ctx.saved_tensors
+        return grad[..., None] * gradient, None, None, None, None
+
+
+def _pairs(direction: str, weak: _T, strong: _T) -> list[tuple[_T, _T]]:
+    """Who learns from whom: ``(learner, target)``."""
+    forward, back = (strong, weak), (weak, strong)
+    return {"asymmetric": [forward], "reversed": [back], "symmetric": [forward, back]}[direction]
+
+
+def _blocks(queue: Tensor, rows: Tensor) -> Any:
+    """Blocks of the queue, each with its first index, such that (rows × block) similarities stay in a core's cache.
+
+    Accelerators take larger ones, since every block costs a dozen kernel launches. None is so long that the rounding
+    errors of a sum over it would show.
+    """
+    similarities, longest = (1 << 18, 1024) if rows.is_cpu else (1 << 24, 4096)
+    size = min(longest, max(256, similarities // len(rows) // 128 * 128))
+    for start in range(0, len(queue), size):
+        yield start, queue[start : start + size].to(rows.dtype)
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(-1)
+
+
+def _positive(key: Tensor, queue: Tensor, positives: Tensor | None) -> Tensor:
+    """The mean of the key and the distinct mined rows of the queue, ``(N, D)``."""
+    if positives is None or positives.shape[1] == 0:
+        return key
+    index = positives.sort(1).values
+    new = index.diff(dim=1, prepend=index[:, :1] - 1).ne(0).to(key.dtype)[..., None]
+    mined = queue.index_select(0, index.flatten()).view(*index.shape, -1).to(key.dtype)
+    return (key + (new * mined).sum(1)) / (1 + new.sum(1))
+
+
+def _enter(who: str, queries: Any, key: Any, queue: Any, positives: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Checked: the views stacked ``(k, N, D)``, the key in that type, and the queue; no gradient in the last two."""
+    views = list(queries)
+    if not views:
+        raise ValueError(f"{who}: queries is empty; give one (N, D) tensor a view, weak to strong")
+    named = {f"queries[{i}]": view for i, view in enumerate(views)} | {"key": key, "queue": queue}
+    for name, value in named.items():
+        if not isinstance(value, Tensor) or value.ndim != 2 or not value.is_floating_point():
+            given = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(
+                f"{who}: {name} must be a floating-point tensor of shape {'(K, D)' if name == 'queue' else '(N, D)'}, "
+                f"got {given}; queries is a list of one tensor a view"
+            )
+        wanted = (len(value) if name == "queue" else len(views[0]), views[0].shape[1])
+        if tuple(value.shape) != wanted:
+            raise ValueError(
+                f"{who}: {name} has shape {tuple(value.shape)}, expected {wanted} to go with queries[0] "
+                f"{tuple(views[0].shape)}"
+            )
+        if value.device != views[0].device:
+            raise ValueError(f"{who}: {name} is on {value.device}, queries[0] on {views[0].device}; move them together")
+    if len(views[0]) == 0:
+        raise ValueError(f"{who}: the batch is empty (N = 0), so the mean over it is undefined; skip this step")
+    if positives is not None:
+        _check_positives(who, positives, len(key), queue)
+    wide = any(value.dtype == torch.float64 for value in named.values())
+    dtype = torch.float64 if wide else torch.float32
+    return torch.stack([view.to(dtype) for view in views]), key.detach().to(dtype), queue.detach()
+
+
+def _check_positives(who: str, positives: Any, n: int, queue: Tensor) -> None:
+    if not isinstance(positives, Tensor) or positives.dtype != torch.int64 or positives.shape[:-1] != (n,):
+        given = f"{positives.dtype} {tuple(positives.shape)}" if isinstance(positives, Tensor) else repr(positives)
+        raise ValueError(f"{who}: positives must be int64 ({n}, P), rows of the queue for each query, got {given}")
+    # Elsewhere than on the CPU this would wait for the device, whose own indexing refuses too.
+    if positives.is_cpu and positives.numel():
+        low, high = int(positives.min()), int(positives.max())
+        if low < 0 or high >= len(queue):
+            raise ValueError(
+                f"{who}: positives must be rows of the queue, 0 ≤ index < {len(queue)}, got {low} … {high}"
+            )

@@ -189,7 +189,7 @@ class SkeletonBatch:
 
     def pin_memory(self) -> SkeletonBatch:
         """Every part in pinned memory (a DataLoader with ``pin_memory=True`` calls this)."""
-        return self._map(lambda v: v.pin_memory())
+        return self._map(lambda v: v.contiguous().pin_memory())  # an expanded mask has nothing to be copied into
 
     @property
     def device(self) -> torch.device:

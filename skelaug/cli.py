@@ -7,6 +7,8 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import skelaug
 
@@ -15,16 +17,43 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class _Command:
-    """What ``skelaug --help`` says of a command, and what it takes to run it."""
+    """What ``skelaug --help`` says of a command, where it is, and what it takes to run it."""
 
     help: str
+    module: str
     extras: str
     needs: tuple[str, ...]
 
 
+def _ours(name: str, help: str, extras: str, *needs: str) -> _Command:
+    return _Command(help, f"skelaug.commands.{name}", extras, needs)
+
+
+def _contrib(name: str, help: str, *needs: str, extras: str = "train") -> _Command:
+    """A command of skelaug_contrib, which may import skelaug and is only named here."""
+    return _Command(help, f"skelaug_contrib.commands.{name}", extras, ("safetensors", "tqdm", *needs))
+
+
 _COMMANDS = {
-    "demo": _Command("views of real motion: a table, and pictures in out/demo", "viz", ("matplotlib",)),
-    "views": _Command("views of your own .npy or .npz file", "cli", ("tqdm", "yaml")),
+    "demo": _ours("demo", "views of real motion: a table, and pictures in out/demo", "viz", "matplotlib"),
+    "views": _ours("views", "views of your own .npy or .npz file", "cli", "tqdm", "yaml"),
+    "prepare": _contrib("prepare", "a prepared data set, for the commands below, from plain arrays"),
+    "pretrain": _contrib(
+        "pretrain",
+        "train an encoder without labels, by HiCLR or a baseline",
+        "jsonargparse",
+        "lightning_fabric",
+        "tensorboard",
+        "yaml",
+    ),
+    "knn": _contrib("knn", "judge an encoder by nearest neighbours: nothing is trained"),
+    "linear": _contrib("linear", "judge an encoder by a linear classifier on its features"),
+    "finetune": _contrib("finetune", "train an encoder on, with all labels"),
+    "semi": _contrib("semi", "train an encoder on, with few labels"),
+    "fuse": _contrib("fuse", "judge joint, bone and motion encoders together"),
+    "embed": _contrib(
+        "embed", "features of clips; a picture of them, a confusion matrix", "matplotlib", extras="train,viz"
+    ),
 }
 
 
@@ -46,21 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         print(f"skelaug {name} needs {', '.join(missing)}: pip install 'skelaug[{command.extras}]'", file=sys.stderr)
         return 1
-    return _run(name, rest)
+    return _run(name, command.module, rest)
 
 
-def _run(name: str, arguments: list[str]) -> int:
+def _run(name: str, path: str, arguments: list[str]) -> int:
     from skelaug.arrays import ArrayError
     from skelaug.commands import Refused
 
-    module = importlib.import_module(f"skelaug.commands.{name}")
-    parser = argparse.ArgumentParser(
-        prog=f"skelaug {name}", description=module.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    module.add_arguments(parser)
-    options = parser.parse_args(arguments)
     try:
-        module.run(**vars(options))
+        module = importlib.import_module(path)
+        # A command whose options are those of typed dataclasses brings its own parser.
+        parse = getattr(module, "parse", None)
+        options = parse(name, arguments) if parse else _parse(name, module, arguments)
+        module.run(**options)
     except KeyboardInterrupt:
         print(f"\nskelaug {name}: interrupted", file=sys.stderr)
         return 130
@@ -68,6 +95,14 @@ def _run(name: str, arguments: list[str]) -> int:
         print(f"skelaug {name}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _parse(name: str, module: ModuleType, arguments: list[str]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(
+        prog=f"skelaug {name}", description=module.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    module.add_arguments(parser)
+    return vars(parser.parse_args(arguments))
 
 
 def _help() -> str:

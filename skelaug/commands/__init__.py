@@ -1,8 +1,12 @@
 """The commands of ``skelaug``: a module each, imported when it is called; it has ``add_arguments`` and ``run``."""
 
 import argparse
+import json
+from pathlib import Path
 
 import torch
+
+from skelaug.skeleton import Skeleton, skeletons
 
 
 class Refused(Exception):
@@ -17,6 +21,13 @@ def positive(text: str) -> int:
     return number
 
 
+def whole(text: str) -> int:
+    """Type of an option: a whole number, 0 included."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number ≥ 0, got {text!r}")
+    return int(text)
+
+
 def device(text: str) -> torch.device:
     """Type of an option: a device that is there."""
     try:
@@ -26,3 +37,16 @@ def device(text: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise argparse.ArgumentTypeError(f"cannot use the device {text!r}: {reason}") from error
     return found
+
+
+def find_skeleton(given: str) -> Skeleton:
+    """What ``--skeleton`` names: a known skeleton, or a .json file as ``Skeleton.to_dict`` writes it."""
+    if given in skeletons:
+        return skeletons[given]
+    path = Path(given)
+    if path.suffix != ".json" or not path.is_file():
+        raise Refused(f"--skeleton {given}: give one of {', '.join(skeletons)}, or an existing .json file")
+    try:
+        return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise Refused(f"--skeleton {given}: {error}") from error

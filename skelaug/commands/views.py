@@ -26,7 +26,7 @@ import skelaug
 from skelaug import config
 from skelaug.arrays import ArrayError, SequenceFile
 from skelaug.batch import SkeletonBatch
-from skelaug.commands import Refused, device, positive
+from skelaug.commands import Refused, device, find_skeleton, positive
 from skelaug.commands.table import format_table, measure, stages
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.skeleton import Skeleton
@@ -96,7 +96,7 @@ def run(
     overwrite: bool,
 ) -> None:
     """Read sequences part by part, make every view of each, write them."""
-    bones = _skeleton(skeleton)
+    bones = find_skeleton(skeleton)
     views = _policy(policy, bones, strong, stream)
     source = SequenceFile.open(input, layout, array, sizes)
     _check_joints(source, bones)
@@ -135,18 +135,6 @@ def run(
     print(f"wrote {out}: " + ", ".join(sorted(path.name for path in out.iterdir())))
     if not drawn:
         print("(no picture: pip install 'skelaug[viz]')")
-
-
-def _skeleton(given: str) -> Skeleton:
-    if given in skelaug.skeletons:
-        return skelaug.skeletons[given]
-    path = Path(given)
-    if path.suffix != ".json" or not path.is_file():
-        raise Refused(f"--skeleton {given}: give one of {', '.join(skelaug.skeletons)}, or an existing .json file")
-    try:
-        return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise Refused(f"--skeleton {given}: {error}") from error
 
 
 def _policy(given: str, skeleton: Skeleton, strong: str | None, stream: str | None) -> GrowingPolicy | Transform:

@@ -1,0 +1,1 @@
+"""The commands of ``skelaug`` that belong to skelaug_contrib: a module each, imported when it is called."""

@@ -1,0 +1,10 @@
+"""Prepared data sets: the format on disk, its splits, a loader of whole batches, and what precedes a network."""
+
+from __future__ import annotations
+
+from skelaug_contrib.datasets.convert import from_npz
+from skelaug_contrib.datasets.format import PreparedDataset, split, write
+from skelaug_contrib.datasets.loader import Clips, EpochBatches, loader, read
+from skelaug_contrib.datasets.preprocess import preparation
+
+__all__ = ["Clips", "EpochBatches", "PreparedDataset", "from_npz", "loader", "preparation", "read", "split", "write"]

@@ -1,0 +1,500 @@
+"""The format of a prepared data set: a folder of .npy arrays, memory-mapped, and one JSON file.
+
+==================  =================================================================================================
+x.npy               float32 ``(S, C, T, V, M)`` = clip, coordinate, frame, joint, person; 0 from a clip's length on
+length.npy          int64 ``(S,)``, valid frames of each clip, 1 … T
+label.npy           int64 ``(S,)``, class index, from 0
+subject.npy         int64 ``(S,)``, who acts; this and the next two only where they are known
+view.npy            int64 ``(S,)``, which camera
+episode.npy         int64 ``(S,)``, which repetition
+dataset.json        format, version, counts, skeleton, names of clips and classes, splits as lists of clip indices
+==================  =================================================================================================
+
+Nothing in it is ever unpickled: to open a folder from anywhere runs no code of its author.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from skelaug.arrays import ArrayError
+from skelaug.random import keys
+from skelaug.skeleton import Skeleton
+
+__all__ = ["FORMAT", "VERSION", "PreparedDataset", "split", "write"]
+
+FORMAT, VERSION = "skelaug prepared dataset", 1
+_REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
+_ABOUT = ("counts", "skeleton", "names", "class_names", "splits")
+_COUNTS = ("clips", "coordinates", "frames", "joints", "persons")
+_FILES = {"dataset.json", *(f"{name}.npy" for name in ("x", *_REQUIRED, *_OPTIONAL))}
+_PART = 1 << 25  # bytes that are written at a time
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Splits = dict[str, dict[str, Ints]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PreparedDataset:
+    """A prepared data set, opened by :meth:`open`, written by :func:`write`. S clips; x stays on disk.
+
+    A pickled data set is its path: worker processes map the same file anew.
+
+    Attributes:
+        path: its folder.
+        x: float32 ``(S, C, T, V, M)``, memory-mapped; sequences as they were recorded.
+        length: int64 ``(S,)``, valid frames.
+        label: int64 ``(S,)``, index into ``class_names``.
+        subject: int64 ``(S,)``, or None where it is not known.
+        view: int64 ``(S,)``, the camera, or None.
+        episode: int64 ``(S,)``, the repetition, or None.
+        names: of the clips.
+        class_names: of the classes.
+        skeleton: what the V joints are.
+        splits: by protocol, such as ``"xview"``, the clip indices of ``"train"`` and ``"test"``, and perhaps of parts
+            of the test such as ``"test_clean"``.
+
+    Example:
+        >>> import tempfile, skelaug
+        >>> clips = skelaug.synthetic_motion(skelaug.skeletons["ntu25"], 4, 20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(
+        ...         f"{folder}/four",
+        ...         x=clips.x.numpy(),
+        ...         length=[20] * 4,
+        ...         label=[0, 1, 0, 1],
+        ...         names=list("abcd"),
+        ...         class_names=["wave", "kick"],
+        ...         skeleton=skelaug.skeletons["ntu25"],
+        ...         subject=[1, 1, 2, 2],
+        ...         splits={"xsub": {"train": [0, 1], "test": [2, 3]}},
+        ...     )
+        PreparedDataset('...four': 4 clips (3, 20, 25, 1), 2 classes; xsub)
+    """
+
+    path: Path
+    x: np.memmap[Any, np.dtype[np.float32]]
+    length: Ints
+    label: Ints
+    subject: Ints | None
+    view: Ints | None
+    episode: Ints | None
+    names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    skeleton: Skeleton
+    splits: Splits
+
+    @classmethod
+    def open(cls, path: str | Path) -> PreparedDataset:
+        """Open a folder and check it; of x only the header is read.
+
+        Raises:
+            ArrayError: no such folder, another kind of folder, another version, a missing or damaged file, parts that
+                disagree, labels or splits out of range.
+        """
+        path = Path(path).resolve()
+        about = _read_about(path)
+        x = _load(path / "x.npy", mapped=True)
+        columns = {name: _load(path / f"{name}.npy") for name in _REQUIRED}
+        columns |= {name: _load(path / f"{name}.npy") for name in _OPTIONAL if (path / f"{name}.npy").exists()}
+        if not isinstance(x, np.memmap) or x.dtype != np.float32 or x.ndim != 5 or not x.flags.c_contiguous:
+            raise ArrayError(
+                f"{path / 'x.npy'}: must be float32 (S, C, T, V, M) in C order, got {x.dtype} {x.shape}; prepare the "
+                f"data anew"
+            )
+        counts = dict(zip(_COUNTS, x.shape, strict=True))
+        if about["counts"] != counts:
+            raise ArrayError(f"{path}: dataset.json promises {about['counts']}, x.npy holds {counts}: files are mixed")
+        try:
+            skeleton = Skeleton.from_dict(about["skeleton"])
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ArrayError(f"{path / 'dataset.json'}: no skeleton ({error})") from error
+        names, class_names = (_strings(path, name, about[name]) for name in ("names", "class_names"))
+        splits = _to_splits(path, about["splits"])
+        _check(path, x.shape, columns, names, class_names, skeleton, splits)
+        columns = dict.fromkeys(_OPTIONAL) | columns
+        return cls(path=path, x=x, names=names, class_names=class_names, skeleton=skeleton, splits=splits, **columns)
+
+    def __len__(self) -> int:
+        return len(self.length)
+
+    def __reduce__(self) -> Any:
+        return PreparedDataset.open, (self.path,)
+
+    def __repr__(self) -> str:
+        protocols = ", ".join(self.splits) or "no protocols"
+        return (
+            f"PreparedDataset({str(self.path)!r}: {len(self)} clips {self.x.shape[1:]}, {len(self.class_names)} "
+            f"classes; {protocols})"
+        )
+
+
+def write(
+    path: str | Path,
+    *,
+    x: Floats | Iterable[Floats],
+    length: npt.ArrayLike,
+    label: npt.ArrayLike,
+    names: Sequence[str],
+    class_names: Sequence[str],
+    skeleton: Skeleton,
+    subject: npt.ArrayLike | None = None,
+    view: npt.ArrayLike | None = None,
+    episode: npt.ArrayLike | None = None,
+    splits: Mapping[str, Mapping[str, npt.ArrayLike]] | None = None,
+    overwrite: bool = False,
+) -> PreparedDataset:
+    """Write a prepared data set; the folder appears whole or not at all.
+
+    It is made beside its place, brought to the disk (fsync) and renamed. After an error or an interrupt nothing is
+    left; after ``kill -9`` or a power cut, at most a hidden folder that the next run ignores.
+
+    Args:
+        path: the new folder.
+        x: float32 ``(S, C, T, V, M)``, or an iterable of such arrays with some clips each, in order: then one of them
+            is in memory at a time. Finite, and 0 from a clip's length on.
+        length: ``(S,)`` valid frames, 1 … T.
+        label: ``(S,)`` class index, from 0.
+        names: S names of clips.
+        class_names: names of the classes.
+        skeleton: of the V joints.
+        subject: ``(S,)`` who acts.
+        view: ``(S,)`` which camera.
+        episode: ``(S,)`` which repetition.
+        splits: by protocol, the clip indices of ``train`` and ``test``, which share no clip, and perhaps of parts of
+            the test, named ``test_…``.
+        overwrite: replace a prepared data set that is there.
+
+    Returns:
+        The data set, opened.
+
+    Raises:
+        ArrayError: a part is off or parts disagree; the message says which.
+        FileExistsError: the folder exists.
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    path = Path(path).resolve()
+    given = {"length": length, "label": label, "subject": subject, "view": view, "episode": episode}
+    columns = {name: _ints(path, name, column) for name, column in given.items() if column is not None}
+    indices = _to_splits(path, splits or {})
+    parts = _parts(x)
+    first = _check_part(path, next(parts, None), None)
+    shape = (len(columns["label"]), *first.shape[1:])
+    names, class_names = _strings(path, "names", list(names)), _strings(path, "class_names", list(class_names))
+    _check(path, shape, columns, names, class_names, skeleton, indices)
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "counts": dict(zip(_COUNTS, shape, strict=True)),
+        "skeleton": skeleton.to_dict(),
+        "class_names": class_names,
+        "splits": {name: {part: v.tolist() for part, v in parts.items()} for name, parts in indices.items()},
+        "names": names,
+    }
+    with _appearing(path, math.prod(shape) * 4, overwrite) as folder:
+        for name, column in columns.items():
+            np.save(folder / f"{name}.npy", column, allow_pickle=False)
+        (folder / "dataset.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+        _write_x(folder / "x.npy", path, shape, columns["length"], first, parts)
+    return PreparedDataset.open(path)
+
+
+def split(
+    dataset: PreparedDataset, protocol: str, *, validation_subjects: int | Sequence[int] | None = None
+) -> dict[str, Ints]:
+    """The clip indices of a protocol, with whole subjects of the training part held out for validation.
+
+    A held-out subject's clips, of all cameras and episodes, leave the training part, and those are the validation
+    part: under a cross-view protocol, its clips from the training views. The test part stays as it is.
+
+    Args:
+        dataset: opened.
+        protocol: such as ``"xview"``.
+        validation_subjects: how many, or which. A number n takes the first n of a fixed permutation of the training
+            part's subjects (sorted by ``skelaug.random.keys(0, 0, subject)``): the same ones in every run, and those
+            of n among those of n + 1. None or 0 holds nobody out.
+
+    Returns:
+        Sorted int64 indices by part: ``train``, ``test``, ``validation`` if there is one, and the protocol's other
+        parts, such as ``test_clean``.
+
+    Raises:
+        ArrayError: no such protocol, no subjects in the data, a subject that the training part lacks, or nobody would
+            be left to train on.
+    """
+    if protocol not in dataset.splits:
+        known = ", ".join(dataset.splits) or "none"
+        raise ArrayError(f"{dataset.path}: has no protocol {protocol!r}; its protocols: {known}")
+    parts = dict(dataset.splits[protocol])
+    if validation_subjects is None or (isinstance(validation_subjects, int) and validation_subjects == 0):
+        return parts
+    who = f"split(…, {protocol!r}, validation_subjects={validation_subjects!r})"
+    if dataset.subject is None:
+        raise ArrayError(f"{who}: {dataset.path} does not say who acts (no subject.npy), so nobody can be held out")
+    train = parts["train"]
+    there = np.unique(dataset.subject[train])
+    held = _held_out(who, there, validation_subjects)
+    out = np.isin(dataset.subject[train], held)
+    return {"train": train[~out], "validation": train[out]} | {k: v for k, v in parts.items() if k != "train"}
+
+
+def _held_out(who: str, there: Ints, wanted: int | Sequence[int]) -> Ints:
+    listed = ", ".join(map(str, there))
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0:
+        order: Ints = keys(0, 0, torch.from_numpy(there)).argsort().numpy()
+        held = there[order[:wanted]]
+    elif isinstance(wanted, list | tuple):
+        lost = [subject for subject in wanted if subject not in there.tolist()]
+        if lost:
+            raise ArrayError(f"{who}: the training part has no subject {lost[0]!r}; its subjects: {listed}")
+        held = np.unique(np.asarray(wanted, np.int64))
+    else:
+        raise ArrayError(f"{who}: validation_subjects must be a number of subjects ≥ 0 or a list of subjects")
+    if not 0 < len(held) < len(there):
+        raise ArrayError(
+            f"{who}: the training part has {len(there)} subjects ({listed}); hold out at least 1 and at most "
+            f"{len(there) - 1}"
+        )
+    return held
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    file = path / "dataset.json"
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "no such folder"
+        raise ArrayError(f"{path}: {what}; a prepared data set is a folder, which skelaug prepare writes")
+    if not file.is_file():
+        raise ArrayError(f"{path}: not a prepared data set: it has no dataset.json; skelaug prepare writes one")
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArrayError(f"{file}: cannot be read ({error}); prepare the data anew") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ArrayError(f"{file}: does not describe a prepared data set: its format should be {FORMAT!r}")
+    if about.get("version") != VERSION:
+        raise ArrayError(
+            f"{file}: format version {about.get('version')!r}, this skelaug reads version {VERSION}; prepare the data "
+            f"anew, or use the skelaug that wrote it"
+        )
+    missing = [key for key in _ABOUT if key not in about]
+    if missing:
+        raise ArrayError(f"{file}: lacks {', '.join(missing)}; prepare the data anew")
+    return about
+
+
+def _load(file: Path, *, mapped: bool = False) -> Any:
+    if not file.is_file():
+        raise ArrayError(f"{file}: missing; the folder is not complete: prepare the data anew, or copy it again")
+    try:
+        if mapped:
+            return np.lib.format.open_memmap(file, mode="r")
+        with file.open("rb") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except Exception as error:  # a damaged header reaches Python's tokenizer, which raises what it likes
+        raise ArrayError(f"{file}: not a readable NumPy file ({error}); copy it again") from error
+
+
+# --- checks, of what is read and of what is written ------------------------------------------------------------------
+
+
+def _strings(path: Path, name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise ArrayError(f"{path}: {name} must be a list of strings")
+    return tuple(map(str, value))  # a NumPy string is a str, but no plain one
+
+
+def _ints(path: Path, name: str, value: Any) -> Ints:
+    """``value`` as int64 ``(n,)``; numbers that are not whole are refused, not cut."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal length
+        array = np.empty((), object)
+    if array.shape == (0,):
+        return np.empty(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ArrayError(f"{path}: {name} must be a list of whole numbers, got {array.dtype} {array.shape}")
+    return array.astype(np.int64)
+
+
+def _to_splits(path: Path, value: Any) -> Splits:
+    if not isinstance(value, Mapping) or not all(isinstance(parts, Mapping) for parts in value.values()):
+        raise ArrayError(f"{path}: splits must map protocols to parts to lists of clip indices")
+    return {
+        protocol: {part: np.sort(_ints(path, f"splits[{protocol!r}][{part!r}]", v)) for part, v in parts.items()}
+        for protocol, parts in value.items()
+    }
+
+
+def _check(
+    path: Path,
+    shape: tuple[int, ...],
+    columns: Mapping[str, Ints],
+    names: tuple[str, ...],
+    class_names: tuple[str, ...],
+    skeleton: Skeleton,
+    splits: Splits,
+) -> None:
+    """Whether the parts fit together."""
+    clips, _, frames, joints, _ = shape
+    if 0 in shape:
+        raise ArrayError(f"{path}: x is empty: shape {shape}")
+    for name, column in columns.items():
+        if column.shape != (clips,) or column.dtype != np.int64:
+            raise ArrayError(
+                f"{path}: {name} must be int64 with one entry a clip, ({clips},), got {column.dtype} {column.shape}"
+            )
+    if len(names) != clips:
+        raise ArrayError(f"{path}: names must have one entry a clip, {clips}, got {len(names)}")
+    if joints != len(skeleton):
+        raise ArrayError(f"{path}: x has {joints} joints, skeleton {skeleton.name!r} has {len(skeleton)}")
+    _check_range(path, "length", columns["length"], 1, frames)
+    if not class_names:
+        raise ArrayError(f"{path}: class_names must have at least one entry")
+    _check_range(path, "label", columns["label"], 0, len(class_names) - 1)
+    for protocol, parts in splits.items():
+        _check_parts(f"{path}: splits[{protocol!r}]", parts, clips)
+
+
+def _check_range(path: Path, name: str, column: Ints, low: int, high: int) -> None:
+    wrong = np.flatnonzero((column < low) | (column > high))
+    if len(wrong):
+        raise ArrayError(f"{path}: {name} must lie in {low} … {high}, got {column[wrong[0]]} for clip {wrong[0]}")
+
+
+def _check_parts(where: str, parts: Mapping[str, Ints], clips: int) -> None:
+    unknown = [part for part in parts if part not in ("train", "test") and not part.startswith("test_")]
+    if unknown or not {"train", "test"} <= parts.keys():
+        raise ArrayError(f"{where}: must have train, test and perhaps test_…, got {', '.join(parts) or 'nothing'}")
+    for part, indices in parts.items():
+        if not len(indices):
+            raise ArrayError(f"{where}: {part} is empty")
+        if indices[0] < 0 or indices[-1] >= clips:
+            wrong = indices[0] if indices[0] < 0 else indices[-1]
+            raise ArrayError(f"{where}: {part} must hold clips 0 … {clips - 1}, got {wrong}")
+        twice = indices[:-1][np.diff(indices) == 0]
+        if len(twice):
+            raise ArrayError(f"{where}: {part} holds clip {twice[0]} twice")
+        if part.startswith("test_") and len(extra := np.setdiff1d(indices, parts["test"])):
+            raise ArrayError(f"{where}: {part} must be a part of test, which lacks clip {extra[0]}")
+    shared = np.intersect1d(parts["train"], parts["test"])
+    if len(shared):
+        raise ArrayError(f"{where}: train and test share {len(shared)} clips, such as {shared[0]}")
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _parts(x: Floats | Iterable[Floats]) -> Iterator[Floats]:
+    """``x`` in parts of bounded size, or as it comes."""
+    if not isinstance(x, np.ndarray):
+        yield from x
+        return
+    size = max(1, _PART // max(1, x[:1].nbytes))
+    for start in range(0, len(x), size):
+        yield x[start : start + size]
+
+
+def _check_part(path: Path, part: Any, tail: tuple[int, ...] | None) -> Floats:
+    if part is None:
+        raise ArrayError(f"{path}: x is empty")
+    if not isinstance(part, np.ndarray) or part.dtype != np.float32 or part.ndim != 5:
+        got = f"{part.dtype} {part.shape}" if isinstance(part, np.ndarray) else type(part).__name__
+        raise ArrayError(f"{path}: x must be float32 (S, C, T, V, M) or an iterable of such arrays, got {got}")
+    if tail is not None and part.shape[1:] != tail:
+        raise ArrayError(f"{path}: all parts of x must share (C, T, V, M) = {tail}, got {part.shape[1:]}")
+    return part
+
+
+def _write_x(
+    file: Path, path: Path, shape: tuple[int, ...], length: Ints, first: Floats, rest: Iterator[Floats]
+) -> None:
+    done = 0
+    with file.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for part in itertools.chain([first], rest):
+            _check_part(path, part, shape[1:])
+            stop = done + len(part)
+            if stop > shape[0]:
+                raise ArrayError(f"{path}: x has more clips than label, which has {shape[0]}")
+            _check_values(path, part, length[done:stop], done)
+            out.write(np.ascontiguousarray(part, "<f4").data)
+            done = stop
+    if done != shape[0]:
+        raise ArrayError(f"{path}: x has {done} clips, label has {shape[0]}")
+
+
+def _check_values(path: Path, part: Floats, length: Ints, start: int) -> None:
+    # A maximum per frame is all that is needed: NaN and inf survive it.
+    frames = np.abs(part).max((1, 3, 4), initial=0)
+    wrong = np.flatnonzero(~np.isfinite(frames).all(1))
+    if len(wrong):
+        raise ArrayError(
+            f"{path}: clip {start + wrong[0]} of x has values that are not finite; absence is written as 0"
+        )
+    wrong = np.flatnonzero(((frames != 0) & (np.arange(part.shape[2]) >= length[:, None])).any(1))
+    if len(wrong):
+        n = wrong[0]
+        raise ArrayError(f"{path}: clip {start + n} of x is not 0 after its length, {length[n]} frames")
+
+
+@contextmanager
+def _appearing(path: Path, size: int, overwrite: bool) -> Iterator[Path]:
+    """A folder beside ``path`` that takes its place, synced to disk, when all went well, and vanishes otherwise."""
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; choose another folder, or overwrite it")
+    found = [path] if path.is_file() else path.iterdir() if path.exists() else []
+    foreign = {file.name for file in found} - _FILES
+    if foreign:
+        raise ArrayError(f"{path} is not only a prepared data set: {min(foreign)} would be lost; choose another folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(path.parent).free
+    if size > free:
+        raise OSError(errno.ENOSPC, f"{path} needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    old = folder.with_name(f"{folder.name}-old")
+    try:
+        yield folder
+        folder.chmod(0o755)
+        for file in (*folder.iterdir(), folder):
+            _sync(file)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(folder, path)
+        _sync(path.parent)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and os.name != "posix":  # Windows opens no folders
+        return
+    number = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,144 @@
+"""HiCLR on one screen: a growing policy, a query encoder, its momentum twin, a queue of past keys, and the loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skelaug import GrowingPolicy, SkeletonBatch, check
+from skelaug.random import fold_in
+from skelaug.transforms import PersonDrop, PersonSwap
+from skelaug_contrib.losses import hierarchical_losses, nearest
+from skelaug_contrib.momentum import MomentumEncoder
+from skelaug_contrib.queue import FeatureQueue
+
+__all__ = ["METHODS", "HiCLR"]
+
+#: What each method contrasts with the key: which views of the policy, and where a view's target comes from.
+METHODS = ("hiclr", "aimclr", "naive", "skeletonclr")
+
+
+class HiCLR(nn.Module):
+    """Hierarchical consistent contrastive learning, and the baselines it is compared with.
+
+    A batch is augmented into ordered views, weak to strong; every view goes through one query encoder and projector.
+    The key is another draw of the first view, encoded by the momentum twin. All views are compared with the same key
+    and the same queue of past keys; the first view learns by InfoNCE, each stronger one from the view before it.
+
+    Args:
+        encoder: ``encoder(batch, people) -> (N, encoder.width)``, see :mod:`skelaug_contrib.encoders`.
+        policy: the views; :func:`skelaug.policies.hiclr` is the paper's.
+        method: ``"hiclr"``: all views, each learning from the one before. ``"aimclr"``: all views, each learning from
+            the first. ``"naive"``: the last view alone, in plain InfoNCE (strong augmentation without the hierarchy).
+            ``"skeletonclr"``: the first view alone (MoCo).
+        dim: of the projected features.
+        queue_size: number of past keys; 0 for none.
+        momentum: of the key encoder.
+        temperature: of the softmax over key and queue.
+        direction: of the consistency, see :func:`skelaug_contrib.losses.hierarchical_losses`.
+
+    Source: Zhang, Lin, Liu, "Hierarchical Consistent Contrastive Learning for Skeleton-Based Action Recognition with
+    Growing Augmentations", AAAI 2023; MoCo (He et al., CVPR 2020) below it.
+
+    Example:
+        >>> import skelaug
+        >>> from skelaug_contrib.encoders import STGCN
+        >>> skeleton = skelaug.skeletons["ntu25"]
+        >>> model = HiCLR(STGCN(skeleton, widths=(8, 8)), skelaug.policies.hiclr(skeleton), dim=16, queue_size=64)
+        >>> losses = model(torch.randn(4, 3, 20, 25, 2))
+        >>> losses["loss"].ndim, losses["consistency"].shape
+        (0, torch.Size([2]))
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        policy: GrowingPolicy,
+        *,
+        method: str = "hiclr",
+        dim: int = 128,
+        queue_size: int = 32768,
+        momentum: float = 0.999,
+        temperature: float = 0.07,
+        direction: str = "asymmetric",
+    ) -> None:
+        super().__init__()
+        self.method = check.choice("HiCLR", "method", method, METHODS)
+        # A stage that no view uses would only hold parameters without a gradient.
+        self.policy = policy[:1] if method == "skeletonclr" else policy
+        self.query = _Branch(encoder, dim)
+        self.key = MomentumEncoder(self.query, momentum)
+        self.queue = FeatureQueue(queue_size, dim)
+        self.temperature = check.number("HiCLR", "temperature", temperature, low=1e-4)
+        self.direction = direction
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The query encoder, which is what pretraining is for."""
+        return self.query.encoder
+
+    def forward(
+        self,
+        batch: Tensor | SkeletonBatch,
+        *,
+        people: Tensor | None = None,
+        keys: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        mine: bool = False,
+    ) -> dict[str, Tensor]:
+        """The losses of one step; in training mode the key encoder and the queue move on too.
+
+        Args:
+            batch: raw clips, ``(N, C, T, V, M)`` or a SkeletonBatch.
+            people: the slots of present people, from the loader: see :mod:`skelaug_contrib.encoders`.
+            keys: of the augmentation, int64 ``(N,)``, see :func:`skelaug.random.keys`.
+            generator: of the augmentation, where there are no keys.
+            mine: nearest neighbours in the queue join the key as positives (the second half of the paper's training).
+
+        Returns:
+            ``loss``, a scalar: what to minimise; ``info``, its InfoNCE part; ``consistency``, ``(views - 1,)``.
+        """
+        if any(isinstance(module, PersonDrop | PersonSwap) for module in self.policy.modules()):
+            people = None  # the slots that the loader found are not those of the views
+        queries = [self.query(view, people) for view in self._views(batch, generator, keys)]
+        if self.training:
+            self.key.update(self.query)
+        with torch.no_grad():
+            key = self.key(self.policy.key_view(batch, generator=generator, keys=keys), people)
+        queue = self.queue.features
+        info, consistency = hierarchical_losses(
+            queries,
+            key,
+            queue,
+            self.temperature,
+            targets="first" if self.method == "aimclr" else "previous",
+            direction=self.direction,
+            positives=nearest(queries, queue) if mine else None,
+        )
+        if self.training:
+            self.queue.update(key)
+        loss = info + consistency.mean() if len(queries) > 1 else info
+        return {"loss": loss, "info": info, "consistency": consistency}
+
+    def _views(
+        self, batch: Tensor | SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None
+    ) -> list[Any]:
+        if self.method != "naive":
+            return self.policy.views(batch, generator=generator, keys=keys)
+        last = len(self.policy) - 1
+        return [self.policy[last](batch, generator=generator, keys=None if keys is None else fold_in(keys, last))]
+
+
+class _Branch(nn.Module):
+    """Encoder and projector; features of unit length."""
+
+    def __init__(self, encoder: nn.Module, dim: int) -> None:
+        super().__init__()
+        width: Any = encoder.width
+        self.encoder = encoder
+        self.projector = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim))
+
+    def forward(self, batch: Tensor | SkeletonBatch, people: Tensor | None) -> Tensor:
+        return nn.functional.normalize(self.projector(self.encoder(batch, people)).float(), dim=1)

@@ -27,6 +27,10 @@ views = policy.views(x)
 assert len(views) == len(policy) > 1
 motion = skelaug.sample_motion()
 assert motion.x.ndim == 5 and motion.x.isfinite().all() and motion.x.any()
+encoder = skelaug_contrib.encoders.STGCN(skelaug.skeletons["ntu25"], widths=(8, 8))
+loss = skelaug_contrib.HiCLR(encoder, policy, queue_size=16)(x)["loss"]
+loss.backward()
+assert loss.isfinite()
 print("policy:", *policy.names)
 print("sample motion:", tuple(motion.x.shape))
 """
@@ -54,7 +58,7 @@ def main() -> None:
         run(sys.executable, "-m", "build", "--outdir", work / "dist", ROOT, cwd=work)
         (wheel,) = (work / "dist").glob("skelaug-*.whl")
         names = set(zipfile.ZipFile(wheel).namelist())
-        for needed in ("skelaug/py.typed", "skelaug_contrib/py.typed"):
+        for needed in ("skelaug/py.typed", "skelaug_contrib/py.typed", "skelaug_contrib/configs/small.yaml"):
             check(needed in names, f"{needed} is not in {wheel.name}")
         tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
         check(tops == {"skelaug", "skelaug_contrib"}, f"{wheel.name} holds {sorted(tops)}")

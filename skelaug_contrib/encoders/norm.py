@@ -123,6 +123,7 @@ def _over_ranks(mean: Tensor, var: Tensor, count: Tensor) -> tuple[Tensor, Tenso
     place = torch.arange(distributed.world(), device=own.device) == distributed.rank()
     every: Tensor = _SumOverRanks.apply(place[:, None] * own)  # type: ignore[no-untyped-call]
     means, variances, counts = every.tensor_split((len(mean), 2 * len(mean)), dim=1)
+    counts = counts.detach()  # else the running statistics would keep the graph of this step
     count = counts.sum()
     total = count.clamp(min=1)
     mean = (counts * means).sum(0) / total

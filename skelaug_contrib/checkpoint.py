@@ -1,0 +1,209 @@
+"""Files of a run: checkpoints that are whole or not there, and the encoder for others to use."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from skelaug import Skeleton
+from skelaug.commands import Refused
+from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
+
+__all__ = ["CheckpointError", "EncoderSpec", "export_encoder", "load", "load_encoder", "save", "write"]
+
+_CHECKPOINT, _ENCODER = "skelaug_contrib checkpoint 1", "skelaug_contrib encoder 1"
+
+
+class CheckpointError(Refused):
+    """A file is damaged, or no file of ours; the message names it."""
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """What an exported encoder is and what it expects of its input.
+
+    Attributes:
+        encoder: how to build it.
+        skeleton: of the data.
+        frames: to resize clips to; ``None`` keeps theirs.
+        center: see :class:`~skelaug_contrib.config.DataConfig`.
+        stream: likewise.
+        channels: coordinates of a joint.
+    """
+
+    encoder: EncoderConfig
+    skeleton: Skeleton
+    frames: int | None
+    center: str
+    stream: str
+    channels: int = 3
+
+
+def write(path: Path, data: bytes | memoryview) -> None:
+    """Write a file so that after a crash at any moment, or on a full disk, it is the old one or the new one, whole.
+
+    Args:
+        path: the file; a temporary one beside it, with a dot in front and .tmp behind, becomes it.
+        data: all of its content.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; the old file is still there.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(Path(folder) / "a.txt", b"hello")
+        ...     [file.name for file in Path(folder).iterdir()]
+        ['a.txt']
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if os.name == "posix":  # the new name, too, must survive a power cut
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def save(path: str | Path, state: dict[str, Any]) -> None:
+    """Save a state of tensors and plain values, atomically.
+
+    Args:
+        path: the file.
+        state: nothing but tensors, numbers, strings and containers of them, so that :func:`load` can be strict.
+
+    Raises:
+        OSError: see :func:`write`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(f"{folder}/checkpoint.pt", {"step": 3})
+        ...     load(f"{folder}/checkpoint.pt")
+        {'step': 3}
+    """
+    buffer = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
+    torch.save({"format": _CHECKPOINT, "state": state}, buffer)
+    write(Path(path), buffer.getbuffer())
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Load what :func:`save` saved, onto the CPU. Checksums are compared, and no code in the file is ever run.
+
+    Raises:
+        CheckpointError: the file is empty, cut short, damaged, or no checkpoint of this package.
+        FileNotFoundError: there is none.
+    """
+    path = Path(path)
+    mend = "remove it to start anew, or put a copy of a whole one in its place"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise CheckpointError(f"{path}: damaged ({damaged} fails its checksum); {mend}")
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, PermissionError, CheckpointError):
+        raise
+    except Exception as error:  # what a damaged file raises depends on where it is damaged
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CheckpointError(
+            f"{path}: not a readable checkpoint, {path.stat().st_size} bytes ({reason}); {mend}"
+        ) from error
+    if not isinstance(found, dict) or found.get("format") != _CHECKPOINT:
+        raise CheckpointError(f"{path}: not a checkpoint of skelaug pretrain ({_CHECKPOINT}); {mend}")
+    state: dict[str, Any] = found["state"]
+    return state
+
+
+def export_encoder(
+    path: str | Path, encoder: nn.Module, config: PretrainConfig, skeleton: Skeleton, channels: int = 3
+) -> None:
+    """Write an encoder to a .safetensors file that tells how to build it and how to prepare its data; atomic.
+
+    Args:
+        path: the file.
+        encoder: built by ``config.encoder.build(skeleton, channels)``.
+        config: of its run.
+        skeleton: of the data.
+        channels: coordinates of a joint.
+
+    Raises:
+        OSError: see :func:`write`.
+    """
+    about = {
+        "encoder": to_dict(config.encoder),
+        "skeleton": skeleton.to_dict(),
+        "frames": config.data.frames,
+        "center": config.data.center,
+        "stream": config.data.stream,
+        "channels": channels,
+    }
+    # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
+    tensors = {
+        name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, value in encoder.state_dict().items()
+    }
+    # One entry: the order of several would change from call to call, and with it the file.
+    write(Path(path), safetensors.torch.save(tensors, {_ENCODER: json.dumps(about)}))
+
+
+def load_encoder(path: str | Path) -> tuple[nn.Module, EncoderSpec]:
+    """The encoder of :func:`export_encoder`, in eval mode on the CPU, and what it expects.
+
+    Args:
+        path: the file, or the folder of the run that wrote it.
+
+    Raises:
+        CheckpointError: the file is damaged, or no exported encoder.
+        FileNotFoundError: there is none.
+
+    Example:
+        >>> import tempfile, skelaug
+        >>> from skelaug_contrib.config import DataConfig
+        >>> config = PretrainConfig(DataConfig("data", frames=20), EncoderConfig(widths=(8, 8)))
+        >>> skeleton = skelaug.skeletons["ntu25"]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export_encoder(f"{folder}/encoder.safetensors", config.encoder.build(skeleton), config, skeleton)
+        ...     encoder, spec = load_encoder(folder)
+        >>> encoder(torch.randn(2, 3, 20, 25, 2)).shape, spec.frames, spec.stream
+        (torch.Size([2, 8]), 20, 'joint')
+    """
+    path = Path(path)
+    path = path / "encoder.safetensors" if path.is_dir() else path
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file; skelaug pretrain writes it") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a readable .safetensors file ({error})") from error
+    if _ENCODER not in metadata:
+        raise CheckpointError(f"{path}: a .safetensors file, but no encoder of skelaug pretrain ({_ENCODER})")
+    try:
+        about = json.loads(metadata[_ENCODER])
+        parts = {"encoder": EncoderConfig(**about["encoder"]), "skeleton": Skeleton.from_dict(about["skeleton"])}
+        spec = EncoderSpec(**about | parts)
+        encoder = spec.encoder.build(spec.skeleton, spec.channels)
+        encoder.load_state_dict(tensors)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: tensors and description do not fit ({error})") from error
+    return encoder.eval(), spec

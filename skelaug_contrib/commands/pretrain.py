@@ -1,0 +1,81 @@
+"""Train an encoder without labels, by HiCLR or one of the methods it is compared with.
+
+DATA is a prepared data set, as skelaug prepare writes it. OUT becomes the folder of the run:
+
+  encoder.safetensors   for skelaug knn, linear, finetune, semi, fuse and embed
+  checkpoint.pt         a run that was interrupted or killed goes on when the same command is given again
+  config.yaml           all settings; --config takes it, too
+  log.jsonl             losses, learning rate and k-NN accuracy by step, a JSON object a line
+  tensorboard/          the same, for tensorboard --logdir OUT
+
+Settings come from a file, and from --key value, which wins:
+
+  skelaug pretrain DATA OUT --config small.yaml --data.protocol xview --optimizer.lr 0.05
+  skelaug pretrain DATA OUT --config ntu60-stgcn.yaml --data.stream bone --devices 4
+  torchrun --nproc-per-node 4 -m skelaug.cli pretrain DATA OUT --config ntu60-stgcn.yaml --devices 4
+"""
+
+from __future__ import annotations
+
+from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter  # type: ignore[attr-defined]
+
+from skelaug.commands import Refused
+from skelaug_contrib import distributed
+from skelaug_contrib.config import PretrainConfig, shipped
+
+__all__ = ["parse", "run"]
+
+
+def parse(name: str, arguments: list[str]) -> dict[str, Any]:
+    """The arguments of :func:`run` from a command line; prints help or an error and exits where there is none."""
+    parser = ArgumentParser(prog=f"skelaug {name}", description=__doc__, formatter_class=_Help)
+    parser.add_argument("dataset", metavar="DATA", help="folder of a prepared data set")
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder of the run")
+    parser.add_argument(
+        "--config",
+        action=_ConfigFile,
+        help="a .yaml file of settings, such as the config.yaml of a run, or the name of a shipped one: "
+        + ", ".join(shipped()),
+    )
+    parser.add_argument("--resume", type=bool, default=True, help="go on with the run in OUT if there is one")
+    parser.add_class_arguments(PretrainConfig)
+    parser.link_arguments("dataset", "data.path")
+    options = parser.parse_args(arguments)
+    try:
+        found = parser.instantiate(options)
+        config = PretrainConfig(**{key: found[key] for key in PretrainConfig.__dataclass_fields__})
+    except ValueError as error:
+        parser.error(str(error))
+    return {"config": config, "out": options["out"], "resume": options["resume"]}
+
+
+class _Help(RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """The description keeps its lines."""
+
+
+class _ConfigFile(ActionConfigFile):
+    """A file, or the name of one that comes with the package."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: Any = None) -> None:
+        known = shipped()
+        if not Path(values).exists():
+            if values not in known:
+                parser.error(f"--config {values}: no such file; shipped are {', '.join(known)}")
+            values = str(known[values])
+        super().__call__(parser, cfg, values, option_string)  # type: ignore[no-untyped-call]
+
+
+def run(config: PretrainConfig, out: Path, resume: bool) -> None:
+    """Train, and say where the encoder is."""
+    from skelaug_contrib.train import pretrain
+
+    try:
+        encoder = pretrain(config, out, resume)
+    except ValueError as error:  # what the library says of its arguments
+        raise Refused(str(error)) from error
+    if distributed.rank() == 0:
+        print(f"wrote {encoder}")

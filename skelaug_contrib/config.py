@@ -1,0 +1,329 @@
+"""The settings of a pretraining run: typed, checked where they are made, and one YAML file on disk."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import importlib.resources
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from skelaug import Skeleton, check
+from skelaug_contrib import encoders
+
+__all__ = [
+    "DataConfig",
+    "EncoderConfig",
+    "MethodConfig",
+    "OptimizerConfig",
+    "PretrainConfig",
+    "differences",
+    "shipped",
+    "to_dict",
+]
+
+_FREE = ("data.path", "data.workers", "accelerator", "knn_every", "checkpoint_every", "log_every")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What the encoder sees.
+
+    Args:
+        path: folder of a prepared data set, as "skelaug prepare" writes it.
+        protocol: which split of the data set, such as xview or xsub; its training part is used.
+        frames: every clip is resized to this many frames; null keeps the data's.
+        center: what is put at the origin: the centre joint of the clip's first frame (clip), of each frame (frame), or
+            nothing (none).
+        stream: what the encoder sees: joint coordinates, bones, or their motion; converted after augmentation.
+        validation_subjects: hold out this many whole subjects of the training part; the k-NN monitor needs them.
+        workers: processes that read ahead; 0 reads in the training process.
+    """
+
+    path: str
+    protocol: str = "xview"
+    frames: int | None = 50
+    center: Literal["clip", "frame", "none"] = "clip"
+    stream: Literal["joint", "bone", "motion", "bone_motion"] = "joint"
+    validation_subjects: int = 0
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.frames is not None:
+            check.count("data", "frames", self.frames)
+        check.choice("data", "center", self.center, ("clip", "frame", "none"))
+        check.choice("data", "stream", self.stream, ("joint", "bone", "motion", "bone_motion"))
+        check.count("data", "validation_subjects", self.validation_subjects, low=0)
+        check.count("data", "workers", self.workers, low=0)
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The encoder; null takes the paper's value.
+
+    Args:
+        name: stgcn (graph convolutions) or dsta (attention).
+        widths: channels of each block; stgcn only.
+        strides: in time, of each block; stgcn only.
+        kernel: frames of the temporal convolutions.
+        dropout: probability in every block but the first.
+        persons: encode and average the people who are there (present), or all slots, as the reference does (all).
+    """
+
+    name: Literal["stgcn", "dsta"] = "stgcn"
+    widths: tuple[int, ...] | None = None
+    strides: tuple[int, ...] | None = None
+    kernel: int | None = None
+    dropout: float = 0.5
+    persons: Literal["present", "all"] = "present"
+
+    def __post_init__(self) -> None:
+        check.choice("encoder", "name", self.name, ("stgcn", "dsta"))
+        check.choice("encoder", "persons", self.persons, ("present", "all"))
+        check.number("encoder", "dropout", self.dropout, low=0, high=1)
+        for name in ("widths", "strides"):
+            given = getattr(self, name)
+            if given is not None and self.name != "stgcn":
+                raise ValueError(f"encoder({name}={given!r}): only stgcn has {name}, the encoder is {self.name}")
+            if given is not None:
+                object.__setattr__(self, name, tuple(given))  # lists come out of YAML and JSON
+                for value in given:
+                    check.count("encoder", name, value)
+        if self.widths and self.strides and len(self.widths) != len(self.strides):
+            raise ValueError(
+                f"encoder(widths={self.widths}, strides={self.strides}): needs one stride a block, got "
+                f"{len(self.widths)} widths and {len(self.strides)} strides"
+            )
+
+    def build(self, skeleton: Skeleton, channels: int = 3) -> nn.Module:
+        """The encoder for a skeleton and this many coordinates, with fresh weights."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return encoders.build(skeleton=skeleton, channels=channels, **options)
+
+
+@dataclass(frozen=True)
+class MethodConfig:
+    """The method and its augmentation.
+
+    Args:
+        method: hiclr: each view learns from the one before; aimclr: all learn from the first; naive: the last view
+            alone; skeletonclr: the first view alone (MoCo).
+        views: stages of the policy to use, weak to strong: 2 leaves the strong one out; null takes all.
+        strong: what the strong stage holds: Random Mask, Drop/Add Edges, SkeleAdaIN or all three.
+        released: the augmentations of the released code, quirks included, in place of the paper's.
+        ratio: share of joints that Random Mask hides.
+        fill: what it puts there: a number, or token for the learnable scalar.
+        direction: of the consistency: asymmetric (strong learns from weak), symmetric, or reversed.
+        dim: length of the projected features.
+        queue: past keys to contrast with.
+        temperature: of the softmax.
+        momentum: of the key encoder.
+        mine_from: epoch (from 0) from which nearest neighbours join as positives; null for never.
+    """
+
+    method: Literal["hiclr", "aimclr", "naive", "skeletonclr"] = "hiclr"
+    views: int | None = None
+    strong: Literal["mask", "edges", "adain", "all"] = "mask"
+    released: bool = False
+    ratio: float = 0.1
+    fill: float | Literal["token"] = "token"
+    direction: Literal["asymmetric", "symmetric", "reversed"] = "asymmetric"
+    dim: int = 128
+    queue: int = 32768
+    temperature: float = 0.07
+    momentum: float = 0.999
+    mine_from: int | None = 150
+
+    def __post_init__(self) -> None:
+        check.choice("method", "method", self.method, ("hiclr", "aimclr", "naive", "skeletonclr"))
+        if self.views is not None:
+            check.choice("method", "views", self.views, (1, 2, 3))
+        check.choice("method", "strong", self.strong, ("mask", "edges", "adain", "all"))
+        if self.released and self.strong != "mask":
+            raise ValueError(
+                f"method(released=True, strong={self.strong!r}): the released code has Random Mask alone; "
+                f"strong must be 'mask'"
+            )
+        check.number("method", "ratio", self.ratio, low=0, high=1)
+        if self.fill != "token":
+            check.number("method", "fill", self.fill)
+        check.choice("method", "direction", self.direction, ("asymmetric", "symmetric", "reversed"))
+        check.count("method", "dim", self.dim)
+        check.count("method", "queue", self.queue)  # without a negative, every loss is 0
+        check.number("method", "temperature", self.temperature, low=1e-4)
+        check.number("method", "momentum", self.momentum, low=0, high=1)
+        if self.mine_from is not None:
+            check.count("method", "mine_from", self.mine_from, low=0)
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """SGD and the course of its learning rate.
+
+    Args:
+        lr: learning rate after warm-up.
+        momentum: of SGD.
+        weight_decay: of all parameters.
+        milestones: epochs (from 0) from which on the rate is multiplied by gamma; for the schedule steps.
+        gamma: see milestones.
+        schedule: steps, or cosine, which falls to 0 at the end of the run.
+        warmup_steps: the rate rises linearly over this many steps.
+        nesterov: Nesterov's momentum.
+    """
+
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    milestones: tuple[int, ...] = (250,)
+    gamma: float = 0.1
+    schedule: Literal["steps", "cosine"] = "steps"
+    warmup_steps: int = 0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        check.number("optimizer", "lr", self.lr, low=0)
+        check.number("optimizer", "momentum", self.momentum, low=0, high=1)
+        check.number("optimizer", "weight_decay", self.weight_decay, low=0)
+        check.number("optimizer", "gamma", self.gamma, low=0)
+        check.choice("optimizer", "schedule", self.schedule, ("steps", "cosine"))
+        check.count("optimizer", "warmup_steps", self.warmup_steps, low=0)
+        object.__setattr__(self, "milestones", tuple(self.milestones))
+        for epoch in self.milestones:
+            check.count("optimizer", "milestones", epoch, low=0)
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("optimizer(nesterov=True, momentum=0): Nesterov's momentum needs a momentum above 0")
+
+    def rate(self, step: int, steps_per_epoch: int, total: int) -> float:
+        """The learning rate of a step (from 0): a function of it alone, so that a schedule has no state to lose.
+
+        Args:
+            step: the step.
+            steps_per_epoch: in which milestones are counted.
+            total: steps of the whole run.
+
+        Example:
+            >>> warm = OptimizerConfig(lr=0.1, warmup_steps=10, schedule="cosine")
+            >>> [round(warm.rate(step, 5, 110), 4) for step in (0, 9, 10, 60, 109)]
+            [0.01, 0.1, 0.1, 0.05, 0.0]
+        """
+        if step < self.warmup_steps:
+            return self.lr * (step + 1) / self.warmup_steps
+        if self.schedule == "cosine":
+            return self.lr * (1 + math.cos(math.pi * (step - self.warmup_steps) / (total - self.warmup_steps))) / 2
+        return float(self.lr * self.gamma ** bisect.bisect_right(sorted(self.milestones), step // steps_per_epoch))
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """A pretraining run.
+
+    Args:
+        data: what the encoder sees.
+        encoder: the encoder.
+        method: the method and its augmentation.
+        optimizer: SGD and the course of its learning rate.
+        epochs: how often every training clip is seen.
+        max_steps: end after this many steps, if that is sooner.
+        batch: clips a step in each process.
+        seed: of the weights, the order of the clips, augmentation and dropout.
+        precision: of the encoder: float32, or automatic mixed precision; losses and augmentation are always float32.
+        accelerator: cpu, cuda, or auto for what is there.
+        devices: processes on each machine, one a device.
+        nodes: machines.
+        knn_every: measure k-NN accuracy on the held-out subjects every so many epochs; null for never.
+        checkpoint_every: steps between checkpoints; there is always one at the end.
+        log_every: steps between lines of the log.
+
+    Example:
+        >>> config = PretrainConfig(DataConfig("data/ntu60"), epochs=20)
+        >>> config.method.temperature, config.encoder.name
+        (0.07, 'stgcn')
+    """
+
+    data: DataConfig
+    encoder: EncoderConfig = EncoderConfig()
+    method: MethodConfig = MethodConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    epochs: int = 300
+    max_steps: int | None = None
+    batch: int = 128
+    seed: int = 0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    knn_every: int | None = None
+    checkpoint_every: int = 500
+    log_every: int = 50
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "devices", "nodes", "checkpoint_every", "log_every"):
+            check.count("pretrain", name, getattr(self, name))
+        for name in ("max_steps", "knn_every"):
+            if getattr(self, name) is not None:
+                check.count("pretrain", name, getattr(self, name))
+        check.count("pretrain", "seed", self.seed, low=0)
+        check.choice("pretrain", "precision", self.precision, ("32-true", "bf16-mixed", "16-mixed"))
+        check.choice("pretrain", "accelerator", self.accelerator, ("auto", "cpu", "cuda", "gpu", "mps"))
+        if self.precision == "16-mixed" and self.accelerator == "cpu":
+            raise ValueError(
+                "pretrain(precision='16-mixed', accelerator='cpu'): a CPU has no float16; use '32-true' or 'bf16-mixed'"
+            )
+        if self.knn_every is not None and self.data.validation_subjects == 0:
+            raise ValueError(
+                f"pretrain(knn_every={self.knn_every}): the k-NN monitor needs held-out subjects; give "
+                f"data.validation_subjects ≥ 1 (never the test set)"
+            )
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Any of these configurations as plain data, for YAML, JSON and checkpoints.
+
+    Example:
+        >>> to_dict(EncoderConfig(widths=(8, 8)))["widths"]
+        [8, 8]
+    """
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return plain
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """The settings in which two runs differ, except those that change nothing of what is learned.
+
+    Args:
+        ours: one configuration, see :func:`to_dict`.
+        theirs: the other.
+
+    Returns:
+        One text a setting, such as ``"optimizer.lr: 0.1, was 0.2"``.
+
+    Example:
+        >>> differences({"seed": 1, "log_every": 1}, {"seed": 0, "log_every": 50})
+        ['seed: 1, was 0']
+    """
+    a, b = _flat(ours), _flat(theirs)
+    names = [name for name in sorted(a.keys() | b.keys()) if name not in _FREE]
+    return [f"{name}: {a.get(name)}, was {b.get(name)}" for name in names if a.get(name) != b.get(name)]
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
+
+
+def shipped() -> dict[str, Path]:
+    """The configuration files that come with the package, by name.
+
+    Example:
+        >>> "small.yaml" in shipped()
+        True
+    """
+    folder = Path(str(importlib.resources.files("skelaug_contrib") / "configs"))
+    return {path.name: path for path in sorted(folder.glob("*.yaml"))}

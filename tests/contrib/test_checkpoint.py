@@ -1,0 +1,188 @@
+"""Files of a run: whole or not there, strict when they are read, and an encoder that comes back as it was."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from runs import SKELETON, tiny
+
+import skelaug
+from skelaug_contrib import checkpoint
+from skelaug_contrib.checkpoint import CheckpointError, export_encoder, load, load_encoder, save
+from skelaug_contrib.config import EncoderConfig
+
+STATE = {"step": 7, "model": {"weight": torch.arange(3000.0)}, "optimizer": {"lr": [0.1, None]}, "name": "ü"}
+
+
+def test_a_state_comes_back(tmp_path: Path) -> None:
+    save(tmp_path / "c.pt", STATE)
+    found = load(tmp_path / "c.pt")
+    assert torch.equal(found["model"].pop("weight"), STATE["model"]["weight"])  # type: ignore[index]
+    assert found == {"step": 7, "model": {}, "optimizer": {"lr": [0.1, None]}, "name": "ü"}
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
+
+
+def foreign(content: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+class Evil:
+    """Unpickling it would make a file."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("pwned"),))
+
+
+def test_damaged_and_foreign_files_are_refused_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "c.pt"
+    save(path, STATE)
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[whole.index(torch.arange(100.0, 104).numpy().tobytes())] ^= 1
+    cases = {
+        "empty": b"",
+        "text": b"hello\n" * 100,
+        "half": whole[: len(whole) // 2],
+        "all but a byte": whole[:-1],
+        "a bit of a weight": bytes(flipped),
+        "another program's": foreign({"state_dict": {}}),
+        "a list": foreign([1, 2]),
+        "code": foreign({"format": "skelaug_contrib checkpoint 1", "state": Evil()}),
+    }
+    for name, content in cases.items():
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"c\.pt: .*remove it to start anew") as caught:
+            load(path)
+        assert "\n" not in str(caught.value), name
+    assert not (tmp_path / "pwned").exists()
+    with pytest.raises(FileNotFoundError, match="none"):
+        load(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("moment", ["write", "flush", "sync", "replace"])
+def test_on_a_full_disk_the_old_file_stays_and_nothing_else(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.pt"
+    save(path, {"step": 1})
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def fail(*_: Any) -> None:
+        raise full
+
+    if moment in ("write", "flush"):
+        whole = Path.open
+
+        def opened(self: Path, *arguments: Any) -> Any:
+            file = whole(self, *arguments)
+
+            class Full:
+                """A file on a disk that fills up half-way."""
+
+                def __enter__(self) -> Any:
+                    return self
+
+                def __exit__(self, *_: object) -> None:
+                    file.close()
+
+                def write(self, data: Any) -> None:
+                    file.write(bytes(data)[: len(data) // 2])
+                    if moment == "write":
+                        raise full
+
+                flush = fail
+
+            return Full()
+
+        monkeypatch.setattr(Path, "open", opened)
+    else:
+        monkeypatch.setattr(os, {"sync": "fsync", "replace": "replace"}[moment], fail)
+    with pytest.raises(OSError, match="No space left"):
+        save(path, {"step": 2, "big": torch.zeros(1000)})
+    monkeypatch.undo()
+    assert load(path) == {"step": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["c.pt"]
+
+
+@pytest.mark.parametrize("stream", ["joint", "bone"])
+@pytest.mark.parametrize(
+    "encoder", [EncoderConfig(widths=(8, 12), strides=(1, 2), kernel=5), EncoderConfig("dsta", persons="all")]
+)
+def test_an_encoder_comes_back_with_what_it_expects(encoder: EncoderConfig, stream: str, tmp_path: Path) -> None:
+    config = tiny(tmp_path, encoder=encoder, data__stream=stream, data__center="frame")
+    model = encoder.build(SKELETON).train()
+    x = torch.randn(6, 3, 8, len(SKELETON), 2)
+    model(x)  # moves the statistics of batch norm
+    export_encoder(tmp_path / "encoder.safetensors", model, config, SKELETON)
+    found, spec = load_encoder(tmp_path)
+    assert not found.training
+    assert (spec.encoder, spec.skeleton, spec.frames, spec.center, spec.stream) == (
+        encoder,
+        SKELETON,
+        8,
+        "frame",
+        stream,
+    )
+    assert torch.equal(found(x), model.eval()(x))
+
+
+def test_an_encoder_of_a_skeleton_of_ones_own_and_2d_coordinates(tmp_path: Path) -> None:
+    own = skelaug.Skeleton(name="worm", joints=("a", "b", "c"), parents=(0, 0, 1))
+    config = tiny(tmp_path)
+    model = config.encoder.build(own, channels=2)
+    export_encoder(tmp_path / "e.safetensors", model, config, own, channels=2)
+    found, spec = load_encoder(tmp_path / "e.safetensors")
+    x = torch.randn(2, 2, 8, 3, 1)
+    assert spec.skeleton == own and spec.channels == 2 and torch.equal(found(x), model.eval()(x))
+
+
+def test_files_that_hold_no_encoder_are_refused_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "e.safetensors"
+    config = tiny(tmp_path)
+    export_encoder(path, config.encoder.build(SKELETON), config, SKELETON)
+    whole = path.read_bytes()
+    tensors = safetensors.torch.load(whole)
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    [(key, text)] = metadata.items()
+    about = json.loads(text)
+    wider = {key: json.dumps(about | {"encoder": about["encoder"] | {"widths": [16, 16]}})}
+    strange = {key: json.dumps(about | {"encoder": about["encoder"] | {"colour": "red"}})}
+    cases = {
+        "not a readable": [b"", b"hello" * 30, whole[:1000], whole[:-1]],
+        "no encoder of skelaug pretrain": [
+            safetensors.torch.save(tensors),
+            safetensors.torch.save({}, {"format": "pt"}),
+        ],
+        "do not fit": [
+            safetensors.torch.save(tensors, wider),
+            safetensors.torch.save(tensors, strange),
+            safetensors.torch.save(tensors, {key: "{}"}),
+            safetensors.torch.save({}, metadata),
+        ],
+    }
+    for message, contents in cases.items():
+        for content in contents:
+            path.write_bytes(content)
+            with pytest.raises(CheckpointError, match=f"e.safetensors.*{message}"):
+                load_encoder(path)
+    with pytest.raises(FileNotFoundError, match="skelaug pretrain writes it"):
+        load_encoder(tmp_path / "nothing")
+
+
+def test_a_killed_writers_leftover_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "c.pt"
+    (tmp_path / ".c.pt.tmp").write_bytes(b"half of someth")
+    checkpoint.write(path, b"whole")
+    assert path.read_bytes() == b"whole" and [file.name for file in tmp_path.iterdir()] == ["c.pt"]

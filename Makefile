@@ -29,7 +29,7 @@ PYTEST = MPLBACKEND=Agg OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
-demo: $(DEMO) ## views of real motion: a table, and pictures in out/demo
+demo: $(DEMO) ## views of real motion, in pictures in out/demo, and a minute of pretraining
 	$(BIN)/skelaug demo
 
 test: $(DEV) ## the daily tier (at most 10 minutes)

@@ -35,7 +35,12 @@ def _contrib(name: str, help: str, *needs: str, extras: str = "train") -> _Comma
 
 
 _COMMANDS = {
-    "demo": _ours("demo", "views of real motion: a table, and pictures in out/demo", "viz", "matplotlib"),
+    "demo": _Command(
+        "views of real motion, in pictures, and a minute of pretraining with them",
+        "skelaug_contrib.commands.demo",
+        "viz",
+        ("matplotlib",),
+    ),
     "views": _ours("views", "views of your own .npy or .npz file", "cli", "tqdm", "yaml"),
     "prepare": _contrib("prepare", "a prepared data set, for the commands below, from plain arrays"),
     "pretrain": _contrib(

@@ -50,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 def test_demo_draws_both_pictures_and_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--out", str(tmp_path), "--batch", "8"]) == 0
+    assert main(["demo", "--out", str(tmp_path), "--batch", "8", "--steps", "0"]) == 0
     text = capsys.readouterr().out
     for word in ("view", "strength", "ms/batch", "samples/s", "basic", "+ SwapSides", "strong"):
         assert word in text

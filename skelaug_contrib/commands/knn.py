@@ -1,0 +1,34 @@
+"""Classify by the nearest training clips in the features of a pretrained encoder: nothing is trained."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from skelaug.commands import positive
+from skelaug_contrib.commands import evaluation
+from skelaug_contrib.evaluate import knn
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What can be said on the command line."""
+    evaluation.add_run(parser)
+    evaluation.add_data(parser)
+    parser.add_argument("--k", type=positive, default=20, help="how many neighbours vote")
+    parser.add_argument(
+        "--temperature", type=evaluation.rate, default=0.1, help="a vote weighs exp(cosine / temperature)"
+    )
+
+
+def run(run: Path, data: Path, k: int, temperature: float, out: Path | None, **where: Any) -> None:
+    """Encode both parts, let the neighbours vote, report."""
+    task = evaluation.open_task(run, data, **where)
+    report = evaluation.Report("knn", task, {"run": run, "data": data, "k": k, "temperature": temperature, **where})
+    with evaluation.refusing():
+        train, labels = task.embed("train"), task.labels("train")
+        for part in task.tests:
+            report.add(part, knn(train, labels, task.embed(part), k, temperature))
+    report.finish(out)

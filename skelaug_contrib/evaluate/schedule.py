@@ -1,0 +1,115 @@
+"""How a classifier is trained: epochs and learning rates, and the paper's numbers for each evaluation."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from torch import Tensor, nn
+from torch.optim import SGD
+
+from skelaug import check
+
+__all__ = ["FINETUNE", "LINEAR", "SEMI", "Fit", "Schedule"]
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """SGD with momentum 0.9 whose learning rate warms up linearly and falls to a tenth at every milestone.
+
+    Args:
+        epochs: how often the training samples are seen.
+        lr: learning rate after warm-up.
+        milestones: epochs (counted from 0) from which on the rate is a tenth of what it was before.
+        batch: samples a step.
+        warmup: epochs in which the rate rises: epoch e < warmup trains with lr·(e + 1) / warmup.
+        weight_decay: of all parameters.
+        nesterov: Nesterov's momentum.
+
+    Raises:
+        ValueError: an argument is off.
+
+    Example:
+        >>> schedule = Schedule(epochs=70, lr=0.1, milestones=(30, 55), batch=64, warmup=5)
+        >>> [round(schedule.rate(epoch), 4) for epoch in (0, 4, 5, 30, 69)]
+        [0.02, 0.1, 0.1, 0.01, 0.001]
+    """
+
+    epochs: int
+    lr: float
+    milestones: tuple[int, ...] = ()
+    batch: int = 128
+    warmup: int = 0
+    weight_decay: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        who = "Schedule"
+        check.count(who, "epochs", self.epochs)
+        check.number(who, "lr", self.lr, low=0)
+        check.count(who, "batch", self.batch)
+        check.count(who, "warmup", self.warmup, low=0)
+        check.number(who, "weight_decay", self.weight_decay, low=0)
+        for epoch in self.milestones:
+            check.count(who, "milestones", epoch, low=0)
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        if epoch < self.warmup:
+            return self.lr * (epoch + 1) / self.warmup
+        return float(self.lr * 0.1 ** bisect.bisect_right(sorted(self.milestones), epoch))
+
+    def lasting(self, epochs: int) -> Schedule:
+        """The same course in another number of epochs: warm-up and milestones move along.
+
+        Example:
+            >>> LINEAR["stgcn"].lasting(10).milestones
+            (8,)
+        """
+        stretch = check.count("Schedule.lasting", "epochs", epochs) / self.epochs
+        return dataclasses.replace(
+            self,
+            epochs=epochs,
+            milestones=tuple(round(epoch * stretch) for epoch in self.milestones),
+            warmup=round(self.warmup * stretch),
+        )
+
+    def optimizer(self, parameters: Iterable[Tensor]) -> SGD:
+        """The optimizer; :meth:`rate` is to be set in every epoch."""
+        return SGD(parameters, lr=self.lr, momentum=0.9, weight_decay=self.weight_decay, nesterov=self.nesterov)
+
+
+class Fit(NamedTuple, Generic[Model]):
+    """A trained classifier, and how it was chosen.
+
+    Attributes:
+        model: gives logits ``(N, classes)``; in eval mode.
+        epoch: the epoch (counted from 1) whose weights these are: the best on validation (the latest of equal ones)
+            where there is validation, else the last.
+        validation: its accuracy there, 0 … 1, or ``None``.
+    """
+
+    model: Model
+    epoch: int
+    validation: float | None
+
+
+#: The settings of the reference implementation by encoder. The linear probe trains on a frozen encoder.
+LINEAR = {
+    "stgcn": Schedule(epochs=100, lr=3.0, milestones=(80,), batch=128),
+    "dsta": Schedule(epochs=100, lr=3.0, milestones=(30, 80), batch=128),
+}
+FINETUNE = {
+    "stgcn": Schedule(70, 0.1, (30, 55), batch=64, warmup=5, weight_decay=1e-4, nesterov=True),
+    "dsta": Schedule(80, 0.1, (35, 55), batch=128, warmup=5, weight_decay=5e-4, nesterov=True),
+}
+#: With few labels.
+SEMI = {
+    "stgcn": Schedule(42, 0.1, (15, 30), batch=64, warmup=5, weight_decay=1e-4, nesterov=True),
+    "dsta": Schedule(50, 0.1, (15, 30), batch=128, warmup=5, weight_decay=5e-4, nesterov=True),
+}

@@ -18,7 +18,8 @@ from skelaug_contrib.hiclr import HiCLR
 __all__ = ["demonstrate", "seen_from", "windows"]
 
 #: Degrees about the vertical axis from which the clips are seen, and degrees from above.
-_KNOWN, _UNKNOWN = ((0, 0), (90, 0), (180, 0), (270, 0)), ((45, 20), (135, 0), (225, 20), (315, 0))
+_KNOWN = tuple((about, 0) for about in range(0, 360, 60))
+_UNKNOWN = tuple((about, 15) for about in range(30, 390, 60))
 
 
 def windows(length: int = 24, stride: int = 4) -> SkeletonBatch:
@@ -63,7 +64,7 @@ def seen_from(batch: SkeletonBatch, cameras: Sequence[tuple[float, float]]) -> S
 
 
 def demonstrate(steps: int = 200, seed: int = 0, progress: Callable[[str], None] = print) -> dict[str, float]:
-    """Pretrain on four cameras, without labels; recognise the clip from four others by k-NN.
+    """Pretrain on six cameras, without labels; recognise the clip from six others by k-NN.
 
     Args:
         steps: of each of the two pretrained encoders.
@@ -79,7 +80,7 @@ def demonstrate(steps: int = 200, seed: int = 0, progress: Callable[[str], None]
     found = {}
     for name, method in (("untrained", None), ("weak only", "skeletonclr"), ("HiCLR", "hiclr")):
         torch.manual_seed(seed)
-        encoder = STGCN(skeleton, widths=(16, 16, 32), strides=(2, 2, 1), dropout=0.0)
+        encoder = STGCN(skeleton, widths=(16, 16, 32), strides=(2, 1, 2), kernel=5, dropout=0.0)
         course = "" if method is None else _pretrain(encoder, method, known, steps, seed)
         found[name] = _score(encoder, known, unknown)
         progress(f"{name:10}  {100 * found[name]:5.1f} %  {course}")

@@ -21,7 +21,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +58,7 @@ RIDGE = {
     "ridge regression on coordinates": lambda skeleton: Coordinates(),
     "ridge regression on coordinates, clips turned to the shoulders": Coordinates,
 }
+SCORES = {"knn": "k-NN", "linear": "linear", "ridge": "ridge"}
 NAMES = {
     "untrained": "untrained encoder",
     "skeletonclr": "SkeletonCLR: basic view alone",
@@ -80,7 +80,6 @@ def measure(data: Path, settings: list[str], out: Path, validation: int = 0, *, 
     config = parse("study", [str(data), str(out), "--config", "small.yaml", *settings])["config"]
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, validation_subjects=validation))
     dataset = PreparedDataset.open(data)
-    start = time.monotonic()
     if trained:
         pretrain(config, out)
         encoder, spec = checkpoint.load_encoder(out / "encoder.safetensors")
@@ -92,29 +91,45 @@ def measure(data: Path, settings: list[str], out: Path, validation: int = 0, *, 
         torch.manual_seed(config.seed)
         encoder, course = build_model(config, dataset.skeleton, dataset.x.shape[1]).encoder, {"seconds": 0.0}
     parts = split(dataset, config.data.protocol, validation_subjects=validation or None)
-    scored = ["validation"] if validation else [part for part in parts if part.startswith("test")]
     prepare = preparation(dataset.skeleton, config.data.frames, config.data.center, config.data.stream)
     if not trained:
         calibrate(encoder, dataset, parts["train"], prepare)
-    features = {part: embed(encoder, dataset, parts[part], prepare) for part in ("train", *scored)}
-    labels = {part: torch.from_numpy(dataset.label[parts[part]]) for part in features}
-    probe = linear_probe(features["train"], labels["train"], seed=config.seed).model
-    scores = {
-        part: {
-            "knn": accuracy(knn(features["train"], labels["train"], features[part]), labels[part]),
-            "linear": accuracy(probe(features[part]).argmax(1), labels[part]),
+    scored = ["validation"] if validation else [part for part in parts if part.startswith("test")]
+    held = split(dataset, config.data.protocol, validation_subjects=HELD_OUT)
+    features, labels = embed(encoder, dataset, range(len(dataset)), prepare), torch.from_numpy(dataset.label)
+    train = parts["train"]
+    probe = linear_probe(features[train], labels[train], seed=config.seed).model
+    strength = choose_strength(features, labels, held)
+
+    def score(part: str) -> dict[str, float]:
+        x, y = features[parts[part]], labels[parts[part]]
+        return {
+            "knn": accuracy(knn(features[train], labels[train], x), y),
+            "linear": accuracy(probe(x).argmax(1), y),
+            "ridge": accuracy(ridge(features[train], labels[train], x, strength).argmax(1), y),
         }
-        for part in scored
-    }
-    about = {"torch": torch.__version__, "skelaug": skelaug.__version__, "machine": platform.machine()}
+
     return {
         "config": to_dict(config),
-        "scores": scores,
+        "scores": {part: score(part) for part in scored},
+        "ridge_strength": strength,
         **course,
-        "total_seconds": time.monotonic() - start,
         "date": datetime.date.today().isoformat(),
-        **about,
+        "torch": torch.__version__,
+        "skelaug": skelaug.__version__,
+        "machine": platform.machine(),
     }
+
+
+def choose_strength(features: torch.Tensor, labels: torch.Tensor, held: dict[str, Any]) -> float:
+    """The penalty of a ridge regression that does best on the held-out subjects."""
+    train, validation = held["train"], held["validation"]
+
+    def score(strength: float) -> float:
+        predictions = ridge(features[train], labels[train], features[validation], strength).argmax(1)
+        return accuracy(predictions, labels[validation])
+
+    return max((0.01, 0.1, 1.0, 10.0, 100.0), key=score)
 
 
 @torch.no_grad()
@@ -171,10 +186,10 @@ def one(data: Path, protocol: str, variant: str, seed: int, work: Path) -> None:
 def describe(found: dict[str, Any]) -> str:
     """The scores in one line."""
     scores = [
-        f"{part} k-NN {100 * score['knn']:.1f} linear {100 * score['linear']:.1f}"
+        f"{part} k-NN {100 * score['knn']:.1f} linear {100 * score['linear']:.1f} ridge {100 * score['ridge']:.1f}"
         for part, score in found["scores"].items()
     ]
-    return f"{'; '.join(scores)} ({found['total_seconds']:.0f} s)"
+    return f"{'; '.join(scores)} ({found['seconds']:.0f} s)"
 
 
 def result_file(protocol: str, variant: str, seed: int) -> Path:
@@ -188,35 +203,35 @@ def baseline(data: Path) -> None:
     found: dict[str, Any] = {}
     for name, encoder in RIDGE.items():
         for protocol in dataset.splits:
-            held = split(dataset, protocol, validation_subjects=HELD_OUT)
-            parts = {"whole": dataset.splits[protocol]["train"], **held}
-            x = {part: embed(encoder(dataset.skeleton), dataset, indices, prepare) for part, indices in parts.items()}
-            y = {part: torch.from_numpy(dataset.label[indices]) for part, indices in parts.items()}
-
-            def score(train: str, part: str, strength: float, x: Any = x, y: Any = y) -> float:
-                return accuracy(ridge(x[train], y[train], x[part], strength).argmax(1), y[part])
-
-            strength = max((0.1, 1.0, 10.0, 100.0), key=lambda value: score("train", "validation", value))
-            tests = {part: score("whole", part, strength) for part in parts if part.startswith("test")}
-            found.setdefault(name, {})[protocol] = {"strength": strength, **tests}
+            parts = dataset.splits[protocol]
+            x, y = (
+                embed(encoder(dataset.skeleton), dataset, range(len(dataset)), prepare),
+                torch.from_numpy(dataset.label),
+            )
+            strength = choose_strength(x, y, split(dataset, protocol, validation_subjects=HELD_OUT))
+            found.setdefault(name, {})[protocol] = {"strength": strength} | {
+                part: accuracy(ridge(x[parts["train"]], y[parts["train"]], x[rows], strength).argmax(1), y[rows])
+                for part, rows in parts.items()
+                if part.startswith("test")
+            }
     checkpoint.write(RESULTS / "study" / "ridge.json", (json.dumps(found, indent=2) + "\n").encode())
     print(found)
 
 
 def table(protocol: str, parts: list[str]) -> list[str]:
     """A Markdown table: mean ± standard deviation over the seeds."""
-    heads = [f"{score} {part}" for part in parts for score in ("k-NN", "linear")]
+    heads = [f"{score} {part}" for part in parts for score in SCORES.values()]
     lines = [f"| method | {' | '.join(heads)} | seeds |", "|---|" + "---|" * (len(heads) + 1)]
     ridge_file = RESULTS / "study" / "ridge.json"
     if ridge_file.exists():
         for name, found in json.loads(ridge_file.read_text(encoding="utf-8")).items():
-            cells = [cell for part in parts for cell in ("", f"{100 * found[protocol][part]:.1f}")]
+            cells = [cell for part in parts for cell in ("", "", f"{100 * found[protocol][part]:.1f}")]
             lines.append(f"| {name} | {' | '.join(cells)} | |")
     for variant, name in NAMES.items():
         files = sorted((RESULTS / "study").glob(f"{protocol}-{variant}-[0-9]*.json"))
         found = [json.loads(file.read_text(encoding="utf-8"))["scores"] for file in files]
         if found:
-            cells = [spread([run[part][key] for run in found]) for part in parts for key in ("knn", "linear")]
+            cells = [spread([run[part][key] for run in found]) for part in parts for key in SCORES]
             lines.append(f"| {name} | {' | '.join(cells)} | {len(found)} |")
     return lines
 

@@ -63,8 +63,8 @@ def write(path: Path, data: bytes | memoryview) -> None:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write(Path(folder) / "a.txt", b"hello")
-        ...     [file.name for file in Path(folder).iterdir()]
-        ['a.txt']
+        ...     print(*(file.name for file in Path(folder).iterdir()))
+        a.txt
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:

@@ -208,8 +208,8 @@ class OptimizerConfig:
 
         Example:
             >>> warm = OptimizerConfig(lr=0.1, warmup_steps=10, schedule="cosine")
-            >>> [round(warm.rate(step, 5, 110), 4) for step in (0, 9, 10, 60, 109)]
-            [0.01, 0.1, 0.1, 0.05, 0.0]
+            >>> print(*(round(warm.rate(step, 5, 110), 4) for step in (0, 9, 10, 60, 109)))
+            0.01 0.1 0.1 0.05 0.0
         """
         if step < self.warmup_steps:
             return self.lr * (step + 1) / self.warmup_steps
@@ -285,8 +285,8 @@ def to_dict(config: Any) -> dict[str, Any]:
     """Any of these configurations as plain data, for YAML, JSON and checkpoints.
 
     Example:
-        >>> to_dict(EncoderConfig(widths=(8, 8)))["widths"]
-        [8, 8]
+        >>> to_dict(EncoderConfig(kernel=5))["kernel"]
+        5
     """
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
     return plain

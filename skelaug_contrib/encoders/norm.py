@@ -145,8 +145,8 @@ def sync_batch_norm(module: nn.Module) -> nn.Module:
 
     Example:
         >>> model = sync_batch_norm(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)))
-        >>> sorted(model.state_dict())[2:]
-        ['1.bias', '1.num_batches_tracked', '1.running_mean', '1.running_var', '1.weight']
+        >>> print(*(name for name in model.state_dict() if name.startswith("1.")))
+        1.weight 1.bias 1.running_mean 1.running_var 1.num_batches_tracked
     """
     if isinstance(module, _BatchNorm):
         new = BatchNorm(

@@ -36,8 +36,8 @@ class Schedule:
 
     Example:
         >>> schedule = Schedule(epochs=70, lr=0.1, milestones=(30, 55), batch=64, warmup=5)
-        >>> [round(schedule.rate(epoch), 4) for epoch in (0, 4, 5, 30, 69)]
-        [0.02, 0.1, 0.1, 0.01, 0.001]
+        >>> print(*(round(schedule.rate(epoch), 4) for epoch in (0, 4, 5, 30, 69)))
+        0.02 0.1 0.1 0.01 0.001
     """
 
     epochs: int

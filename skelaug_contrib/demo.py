@@ -11,41 +11,45 @@ from torch import Tensor, nn
 import skelaug
 from skelaug import SkeletonBatch
 from skelaug.functional import space
+from skelaug_contrib.datasets import preparation
 from skelaug_contrib.encoders import STGCN
 from skelaug_contrib.evaluate import accuracy, knn
 from skelaug_contrib.hiclr import HiCLR
 
-__all__ = ["demonstrate", "seen_from", "windows"]
+__all__ = ["demonstrate", "sections", "seen_from"]
 
 #: Degrees about the vertical axis from which the clips are seen, and degrees from above.
 _KNOWN = tuple((about, 0) for about in range(0, 360, 60))
 _UNKNOWN = tuple((about, 15) for about in range(30, 390, 60))
 
 
-def windows(length: int = 24, stride: int = 4) -> SkeletonBatch:
-    """Overlapping windows of the bundled clips, each with the pelvis of its first frame at the origin.
+def sections(count: int = 9, share: float = 0.6, frames: int = 24) -> SkeletonBatch:
+    """Overlapping sections of the bundled clips, resized, each with the pelvis of its first frame at the origin.
 
     Args:
-        length: frames of a window.
-        stride: frames from one window to the next.
+        count: sections a clip, evenly spread from its start to its end.
+        share: of the clip's frames in a section.
+        frames: that a section is resized to.
 
     Returns:
-        x ``(N, 3, length, 15, 1)``, everybody present, labelled with the clip.
+        x ``(15 · count, 3, frames, 15, 1)``, everybody present, labelled with the clip.
 
     Example:
-        >>> windows().x.shape[1:]
-        torch.Size([3, 24, 15, 1])
+        >>> sections(4).x.shape
+        torch.Size([60, 3, 24, 15, 1])
     """
     clips = skelaug.sample_motion(centre=False)
-    assert clips.mask is not None and clips.label is not None
-    parts, labels = [], []
-    for x, mask, label in zip(clips.x, clips.mask, clips.label, strict=True):
-        cut = x[:, : int(mask.any(2).sum())].unfold(1, length, stride).permute(1, 0, 4, 2, 3)  # (windows, C, T, V, M)
-        parts.append(cut - cut[:, :, :1, :1])
-        labels.append(label.expand(len(cut)))
-    x = torch.cat(parts).contiguous()
-    n, _, t, v, m = x.shape
-    return SkeletonBatch(x, torch.ones(n, t, v, m, dtype=torch.bool), label=torch.cat(labels))
+    assert clips.label is not None
+    parts = []
+    for x, present, label in zip(clips.x, clips.presence, clips.label, strict=True):
+        last = int(present.sum())
+        length = round(share * last)
+        for start in torch.linspace(0, last - length, count).round().long().tolist():
+            parts.append(SkeletonBatch(x[None, :, start : start + length], label=label[None]))
+    joined = SkeletonBatch.cat(parts)
+    prepare = preparation(skelaug.skeletons["humanoid15"], frames)
+    ready: SkeletonBatch = prepare(joined, keys=skelaug.random.keys(0, 0, range(len(joined))))
+    return ready
 
 
 def seen_from(batch: SkeletonBatch, cameras: Sequence[tuple[float, float]]) -> SkeletonBatch:
@@ -75,7 +79,7 @@ def demonstrate(steps: int = 200, seed: int = 0, progress: Callable[[str], None]
         k-NN accuracy by name: ``untrained``, ``weak only`` (SkeletonCLR: the basic view alone) and ``HiCLR``.
     """
     skeleton = skelaug.skeletons["humanoid15"]
-    cut = windows()
+    cut = sections()
     known, unknown = seen_from(cut, _KNOWN), seen_from(cut, _UNKNOWN)
     found = {}
     for name, method in (("untrained", None), ("weak only", "skeletonclr"), ("HiCLR", "hiclr")):

@@ -29,8 +29,8 @@ def run(out: Path, seed: int, batch: int, device: torch.device, steps: int) -> N
     if not steps:
         return
     print(
-        "\nPretraining a small ST-GCN without labels, on windows of the clips seen by six cameras; then k-NN names\n"
-        "the clip (one of 15) of windows seen by six other cameras. A demonstration, not a benchmark.\n"
+        "\nPretraining a small ST-GCN without labels, on sections of the clips seen by six cameras; then k-NN\n"
+        "names the clip (one of 15) of sections seen by six other cameras. A demonstration, not a benchmark.\n"
     )
     start = time.monotonic()
     demonstrate(steps, seed, lambda line: print(line, flush=True))

@@ -49,8 +49,10 @@ format: $(DEV) ## format, and mend what ruff can mend
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
-bench: $(DEV) ## the benchmarks
+bench: $(DEV) ## the benchmarks: transforms and policies, the loss, the training step
 	$(PY) -m benchmarks
+	$(PY) -m benchmarks.loss --quick
+	$(PY) -m benchmarks.step
 
 docs: $(DOCS) ## the documentation, in out/docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir out/docs

@@ -171,6 +171,7 @@ def run(data: Path, protocols: list[str], variants: list[str], seeds: list[int],
             try:
                 print(f"{calls[done]}: {done.result().stdout.strip()}", flush=True)
             except subprocess.CalledProcessError as error:
+                pool.shutdown(cancel_futures=True)
                 sys.exit(f"{calls[done]} failed:\n{error.stderr}")
 
 

@@ -338,7 +338,7 @@ class GrowingPolicy(nn.Module):
     ) -> Any:
         """Another draw of the first view, for the key branch: its own lane, so never the draw of ``views(x)[0]``."""
         view = self._views[0]
-        batch = view.enter(x, presence=view.op_presence or view.draws_from != "shape")
+        batch = view.enter(x, presence=self.on_graph or view.op_presence or view.draws_from != "shape")
         rng = Rng(len(batch), batch.device, generator=generator, keys=keys).fold(_KEY_VIEW)
         drawn = view._sample(batch, rng)
         return self._leave(x, view.replay_exact(batch if self.on_graph else view.settle(x, batch), drawn))

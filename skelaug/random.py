@@ -121,7 +121,9 @@ class Rng:
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
         if self.keys is None:
-            return self
+            new = copy.copy(self)
+            new._needed = None  # what is said of one draw does not hold for those within it
+            return new
         return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
 
     def only(self, keep: Tensor) -> Rng:

@@ -15,8 +15,9 @@ __all__ = ["known", "put", "take"]
 
 def known(keep: Tensor) -> Tensor | None:
     """The indices of the rows that ``keep``, bool ``(N,)``, marks; ``None`` where the host cannot know them."""
-    # A subclass (a fake tensor, say) has no values that could be read.
-    if keep.device.type != "cpu" or type(keep) is not Tensor or torch.compiler.is_compiling():
+    # A subclass (a fake tensor, say) has no values that could be read, nor has a tensor inside vmap.
+    readable = type(keep) is Tensor and not torch._C._functorch.is_batchedtensor(keep)
+    if keep.device.type != "cpu" or not readable or torch.compiler.is_compiling():
         return None
     return keep.nonzero()[:, 0]
 

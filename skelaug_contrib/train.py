@@ -7,9 +7,11 @@ import inspect
 import os
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from lightning_fabric import Fabric
@@ -68,7 +70,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     batches = loader(dataset, sampler, config.data.workers)
     per_epoch = len(sampler)
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
-    about = f"{len(parts['train'])} training clips of {len(dataset)}, skeleton {dataset.skeleton.name}"
+    about = _describe(dataset, parts["train"])
 
     torch.manual_seed(config.seed)  # the same weights on every process
     method = build_model(config, dataset.skeleton, dataset.x.shape[1])
@@ -249,6 +251,16 @@ def _buffers_stay() -> dict[str, Any]:
     """DDP's option not to copy buffers at each step: batch norm and queue span all processes, so they are equal."""
     options = inspect.signature(DistributedDataParallel.__init__).parameters
     return {"forward_sync_buffers" if "forward_sync_buffers" in options else "broadcast_buffers": False}
+
+
+def _describe(dataset: PreparedDataset, train: Any) -> str:
+    """The data in a line, such that a resumed run notices others: a checksum of clips, labels and split is in it."""
+    parts = [dataset.length, dataset.label, train, dataset.x[train[0]], dataset.x[train[-1]]]
+    seen = b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + "\n".join(dataset.names).encode()
+    return (
+        f"{len(train)} training clips of {len(dataset)}, skeleton {dataset.skeleton.name}, checksum "
+        f"{zlib.crc32(seen):08x}"
+    )
 
 
 def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> dict[str, Any] | None:

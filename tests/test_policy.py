@@ -346,3 +346,14 @@ def test_wrong_plain_forms_are_explained(data: object, message: str) -> None:
 def test_what_has_no_plain_form_says_so() -> None:
     with pytest.raises(TypeError, match=r"SkeleAdaIN\(style=…\) holds a batch"):
         config.to_dict(T.SkeleAdaIN(style=make_x()))
+
+
+def test_the_key_view_of_a_plain_tensor_where_only_a_later_stage_acts_on_the_graph() -> None:
+    policy = GrowingPolicy(basic=[T.Shear(0.5)], strong=[T.DropEdges(0.1, SKELETON)])
+    view = policy.key_view(make_x(), keys=keys(5))
+    assert isinstance(view, SkeletonBatch) and view.mask is not None and view.graph is None
+
+
+def test_a_whole_with_edges_has_no_gate() -> None:
+    with pytest.raises(ValueError, match=r"members that act on the graph allow p=1 only"):
+        Compose([T.DropEdges(0.1, SKELETON)], p=0.5)

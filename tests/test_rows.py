@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cases import CASES, Case, keys, make_batch, make_x
+from cases import CASES, Case, generator, keys, make_batch, make_x
 from ghost import GhostMode
 from test_conformance import assert_near, assert_same, gated
+from torch.utils import _pytree as pytree
 
 import skelaug
 from skelaug import rows
+from skelaug import transforms as T
 from skelaug.random import Rng
+from skelaug.transform import Transform
 from skelaug.transforms import GaussianNoise
 
 
@@ -54,6 +57,25 @@ def test_a_generator_moves_on_by_as_much_whoever_is_chosen() -> None:
         Rng(8, torch.device("cpu"), generator=generator).only(keep.bool()).normal(3, 4)
         after.append(torch.rand(1, generator=generator).item())
     assert len(set(after)) == 1
+
+
+@pytest.mark.parametrize("draw", [GaussianNoise(1.0), T.JointJitter(0.3)], ids=repr)
+def test_an_outer_gate_does_not_reach_the_draws_within(draw: Transform, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A kept sample's style partner may be a sample that is gated out: it must look the same on every device.
+    x, inner = make_batch(), [draw, T.SkeleAdaIN()]
+    host = skelaug.Compose(inner, p=0.5).sample(x, generator=generator())
+    monkeypatch.setattr(rows, "known", lambda keep: None)
+    device = skelaug.Compose(inner, p=0.5).sample(x, generator=generator())
+    for a, b in zip(pytree.tree_leaves(host), pytree.tree_leaves(device), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # addcmul_ inside vmap: works, slowly
+def test_vmap_over_replay_of_a_gated_transform() -> None:
+    x, rotate = make_x(), T.Rotate(30, p=0.5)
+    params = rotate.sample(x, generator=generator())
+    single = torch.func.vmap(lambda a, p: rotate.replay(a[None], {k: v[None] for k, v in p.items()})[0])(x, params)
+    assert torch.equal(single, rotate.replay(x, params))
 
 
 def test_only_a_host_knows_its_rows() -> None:

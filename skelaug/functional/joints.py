@@ -89,7 +89,7 @@ def fill_joints(x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | 
     Args:
         x: ``(N, C, T, V, M)``.
         chosen: bool ``(N, T or 1, V)`` or ``(N, T or 1, V, M)``.
-        fill: a number, or a tensor that broadcasts against ``x``.
+        fill: a number, or a tensor that broadcasts against ``x``. With 0, ``x`` must be finite: it is multiplied.
         mask: what is present; absent entries stay 0.
     """
     if chosen.ndim == 3:
@@ -105,7 +105,8 @@ def fill_joints(x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | 
 def _for_all_persons(chosen: Tensor, persons: int) -> Tensor:
     """Bool ``(N, T, V)`` to ``(N, T, V, M)``, spelt out where that is cheap."""
     if persons == 2:  # one byte becomes two of the same: twenty times as fast as a copy of an expanded view
-        return (chosen.to(torch.int16) * 257).view(torch.bool).view(*chosen.shape, 2)
+        bytes_ = chosen.to(torch.int16, memory_format=torch.contiguous_format) * 257
+        return bytes_.view(torch.bool).view(*chosen.shape, 2)
     return chosen[..., None].expand(*chosen.shape, persons)
 
 

@@ -99,7 +99,10 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
         normalize: divide by the sum of the weights that fell on present frames inside the clip, so that neither clip
             ends nor gaps are pulled to the origin. False adds up with zeros outside, as the field's released code does.
     """
-    blurred = rows.known((kernel != 0).sum(1) > 1)  # a kernel of the centre alone leaves its sample as it is
+    # A kernel that is 1 at the centre and 0 elsewhere leaves its sample as it is.
+    blurred = rows.known(((kernel != 0).sum(1) > 1) | (kernel[:, kernel.shape[1] // 2] != 1))
+    if blurred is not None and blurred.shape[0] == 0:
+        return x
     if blurred is not None and blurred.shape[0] < x.shape[0]:
         seen = None if mask is None else rows.take(mask, blurred)
         some = blur_frames(rows.take(x, blurred), rows.take(kernel, blurred), seen, normalize=normalize)

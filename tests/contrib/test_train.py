@@ -301,6 +301,9 @@ def test_a_run_with_other_settings_is_not_resumed(data: Path, tmp_path: Path, fi
     refused(tiny(data, max_steps=2), out, "holds a run; choose another folder", resume=False)
     other = prepared(tmp_path / "other", train=56)
     refused(tiny(other, max_steps=2), out, "data: 56 training clips of 72.*, was 48 training clips of 64")
+    relabelled = shutil.copytree(data, tmp_path / "relabelled")
+    np.save(relabelled / "label.npy", np.load(data / "label.npy")[::-1])
+    refused(tiny(relabelled, max_steps=2), out, "data: 48 training clips of 64, .* checksum .*, was .* checksum")
     (out / "checkpoint.pt").unlink()  # killed before the first one
     refused(changed, out, "optimizer.lr: 0.3, was 0.05")
     pretrain(tiny(data, max_steps=2, log_every=2, checkpoint_every=1), out)  # these may differ

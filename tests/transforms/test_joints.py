@@ -248,3 +248,10 @@ def test_every_set_of_joints_is_equally_likely(count: int, size: int) -> None:
     assert len(found) == math.comb(size, count)
     if len(found) > 1:
         assert chisquare(times.numpy()).pvalue > 1e-3
+
+
+def test_a_mask_may_lie_in_memory_as_it_likes() -> None:
+    x, chosen = torch.randn(6, 3, 10, 25, 2), torch.rand(6, 25, 10).lt(0.3).transpose(1, 2)
+    expected = torch.where(chosen[:, None, ..., None], 0, x)
+    assert torch.equal(fj.fill_joints(x, chosen, 0.0), expected)
+    assert torch.equal(fj.fill_joints(x, chosen, 2.0), torch.where(chosen[:, None, ..., None], 2, x))

@@ -267,3 +267,17 @@ def test_an_interpolated_frame_is_present_if_both_neighbours_are() -> None:
 def test_wrong_arguments_are_explained(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_any_kernel_is_applied_and_a_centre_alone_is_the_identity() -> None:
+    x = torch.randn(4, 3, 10, 5, 2)
+    centre, shift = torch.zeros(4, 5), torch.zeros(4, 5)
+    centre[:, 2], shift[:, 0] = 1, 1
+    assert torch.equal(ft.blur_frames(x, centre), x)
+    assert ft.blur_frames(x[:0], centre[:0]).shape == (0, 3, 10, 5, 2)
+    assert torch.equal(ft.blur_frames(x, 2 * centre, normalize=False), 2 * x)
+    late = torch.cat([torch.zeros(4, 3, 2, 5, 2), x[:, :, :-2]], 2)
+    assert torch.equal(ft.blur_frames(x, shift, normalize=False), late)
+    some = torch.stack([centre[0], shift[0], 3 * centre[0], 0 * centre[0]])
+    expected = torch.stack([x[0], late[1], 3 * x[2], 0 * x[3]])
+    assert torch.equal(ft.blur_frames(x, some, normalize=False), expected)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import skelaug
-from skelaug.commands import Refused, device, positive
+from skelaug.commands import Refused, device, positive, whole
 from skelaug.transform import Transform
 from skelaug_contrib.checkpoint import EncoderSpec, load_encoder
 from skelaug_contrib.datasets import PreparedDataset, preparation, split
@@ -61,7 +61,7 @@ def add_data(parser: ArgumentParser, out: str = "write the report as JSON to thi
     add("--protocol", default="xview", help="name of the split into training and test part, such as xview or xsub")
     add(
         "--validation-subjects",
-        type=_whole,
+        type=whole,
         default=0,
         help="hold out so many whole subjects of the training part (all their cameras); every choice is made on them. "
         "Use the number that the run was pretrained with",
@@ -92,7 +92,7 @@ def add_schedule(parser: ArgumentParser) -> None:
     add("--lr", type=rate, help="learning rate after warm-up; the paper's if left out")
     add(
         "--milestones",
-        type=_whole,
+        type=whole,
         nargs="+",
         help="epochs at which the rate falls to a tenth; the paper's if left out",
     )
@@ -118,19 +118,13 @@ def add_training(parser: ArgumentParser) -> None:
         default="none",
         help="HiCLR's basic, or basic and normal, augmentations on training clips; the paper has none",
     )
-    add("--workers", type=_whole, default=0, help="processes that load clips")
+    add("--workers", type=whole, default=0, help="processes that load clips")
 
 
 def take_schedule(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of :func:`add_schedule`, and the others."""
     mine = {name: options[name] for name in ("epochs", "lr", "milestones", "train_batch")}
     return mine, {name: value for name, value in options.items() if name not in mine}
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"must be a whole number ≥ 0, got {text!r}")
-    return int(text)
 
 
 def rate(text: str) -> float:

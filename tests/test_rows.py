@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from cases import CASES, Case, generator, keys, make_batch, make_x
@@ -17,27 +19,26 @@ from skelaug.transform import Transform
 from skelaug.transforms import GaussianNoise
 
 
+def assert_rows_change_nothing(transform: Transform, x: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = transform.sample(x, keys=keys(5))
+    chosen = transform.replay(x, params)
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "known", lambda keep: None)
+        assert_near(transform.replay(x, params), chosen, 1e-6)
+
+
 @gated
 def test_the_chosen_rows_get_what_a_whole_batch_gets(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     transform = case.make(p=0.5)
     for x in (make_x(), make_batch()):
-        params = transform.sample(x, keys=keys(5))
-        chosen = transform.replay(x, params)
-        with monkeypatch.context() as patch:
-            patch.setattr(rows, "known", lambda keep: None)
-            assert_near(transform.replay(x, params), chosen, 1e-6)
+        assert_rows_change_nothing(transform, x, monkeypatch)
 
 
 def test_policies_too(monkeypatch: pytest.MonkeyPatch) -> None:
     one_of = [case for case in CASES if "OneOf" in repr(case) or "skateformer" in repr(case)]
     assert one_of
     for case in one_of:
-        transform, x = case.make(), make_batch()
-        params = transform.sample(x, keys=keys(5))
-        chosen = transform.replay(x, params)
-        with monkeypatch.context() as patch:
-            patch.setattr(rows, "known", lambda keep: None)
-            assert_near(transform.replay(x, params), chosen, 1e-6)
+        assert_rows_change_nothing(case.make(), make_batch(), monkeypatch)
 
 
 def test_noise_is_drawn_for_those_that_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

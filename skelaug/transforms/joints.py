@@ -382,10 +382,8 @@ def how_many(rng: Rng, ratio: tuple[float, float], total: int) -> Tensor | int:
 
 def choose(rng: Rng, count: Tensor | int, rows: int, size: int) -> Tensor:
     """Bool ``(N, rows, size)`` with exactly ``count`` True in each row, every such set equally likely."""
-    if not isinstance(count, int):
-        return rng.permutation(size, rows) < count[:, None, None]
-    if count > _FEW:
-        return rng.permutation(size, rows) < count
+    if not isinstance(count, int) or count > _FEW:
+        return rng.permutation(size, rows) < (count if isinstance(count, int) else count[:, None, None])
     # Floyd's algorithm (Bentley and Floyd, CACM 1987): a draw each, where sorting all would cost ten times as much.
     top = torch.arange(size - count, size, device=rng.device)
     drawn = torch.minimum((rng.uniform(rows, count) * (top + 1)).long(), top)

@@ -34,7 +34,7 @@ def infer_presence(x: Tensor) -> Tensor:
     if word is None or v > 255 or not seen.is_contiguous():
         return seen.any(2, keepdim=True)
     # All persons of a joint as one word: its bytes count the joints of each, several times faster than any().
-    return seen.view(word).sum(2, keepdim=True, dtype=word).view(torch.uint8).bool()
+    return seen.view(word).view(n * t, v).sum(1, dtype=word).view(torch.uint8).bool().view(n, t, 1, m)
 
 
 @dataclass(eq=False, repr=False)

@@ -263,11 +263,10 @@ def _table(actions: Sequence[str]) -> Tensor:
 
 
 def _turn(v: Tensor, rotation: Tensor) -> Tensor:
-    """Rodrigues' formula: vectors ``(…, 3)`` turned by rotation vectors ``(…, 3)``."""
-    angle = torch.linalg.vector_norm(rotation, dim=-1, keepdim=True)
-    axis = rotation / angle.clamp_min(1e-9)
-    along = (axis * v).sum(-1, keepdim=True) * axis
-    turned: Tensor = along + (v - along) * angle.cos() + torch.linalg.cross(axis, v, dim=-1) * angle.sin()
+    """Vectors ``(…, 3)`` turned by rotation vectors ``(…, 3)``."""
+    from kornia.geometry.conversions import axis_angle_to_rotation_matrix
+
+    turned: Tensor = (axis_angle_to_rotation_matrix(rotation) @ v[..., None])[..., 0]
     return turned
 
 

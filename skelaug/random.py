@@ -161,35 +161,35 @@ class Rng:
         u = torch.empty(self.n, *shape, device=source).uniform_(low, high, generator=self.generator)
         return u.to(self.device)
 
-    def normal(self, *shape: int) -> Tensor:
-        """float32 ``(n, *shape)``, each entry N(0, 1); keyed draws use Box and Muller's pair."""
+    def normal(self, *shape: int, std: float = 1.0) -> Tensor:
+        """float32 ``(n, *shape)``, each entry N(0, std²); keyed draws use Box and Muller's pair."""
         source = self.device if self.generator is None else self.generator.device
         if self.keys is None and source.type != "cpu":
-            return torch.randn(self.n, *shape, generator=self.generator, device=source).to(self.device)
+            return torch.randn(self.n, *shape, generator=self.generator, device=source).mul_(std).to(self.device)
         if self.keys is None:
             # A CPU generator uses one core, and its numbers would have to be copied: it only draws the keys.
             whole = torch.empty(self.n, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
             keyed = Rng(self.n, self.device, keys=whole)
             keyed._needed = self._needed
-            return keyed.normal(*shape)
+            return keyed.normal(*shape, std=std)
         if self._needed is not None and self._needed.shape[0] < self.n:
-            return self._normal_where_needed(shape)
+            return self._normal_where_needed(shape, std)
         count = math.prod(shape)
         pair = self._pair((count + 1) // 2)
-        radius = (pair[:, 0] + 1).mul_(2.0**-24).log_().mul_(-2).sqrt_()
+        radius = (pair[:, 0] + 1).mul_(2.0**-24).log_().mul_(-2 * std * std).sqrt_()
         angle = pair[:, 1].mul_(2 * math.pi * 2.0**-24)
         torch.cos(angle, out=pair[:, 0])
         angle.sin_()
         return pair.mul_(radius[:, None]).flatten(1)[:, :count].reshape(self.n, *shape)
 
-    def _normal_where_needed(self, shape: tuple[int, ...]) -> Tensor:
+    def _normal_where_needed(self, shape: tuple[int, ...], std: float) -> Tensor:
         """Rows of normals for those that will be used, of zeros for the others."""
         assert self.keys is not None and self._needed is not None
         count = self._needed.shape[0]
         # The row drawn last becomes the zeros that all others point to: to fill and then to copy takes twice as long.
         some = Rng(count + 1, self.device, keys=torch.cat([rows.take(self.keys, self._needed), self.keys[:1]]))
         some._counter = self._counter
-        drawn = some.normal(*shape)
+        drawn = some.normal(*shape, std=std)
         self._counter = some._counter
         drawn[count] = 0
         place = torch.full((self.n,), count).index_copy_(0, self._needed, torch.arange(count))

@@ -12,8 +12,16 @@ from torch import Tensor
 from skelaug.check import constant
 from skelaug.functional import joints as fj
 
-#: The matrices of e_x × …, e_y × …, e_z × ….
-_CROSS = (((0, 0, 0), (0, 0, -1), (0, 1, 0)), ((0, 0, 1), (0, 0, 0), (-1, 0, 0)), ((0, -1, 0), (1, 0, 0), (0, 0, 0)))
+#: The entries of Rz Ry Rx, row by row, as a · b · c + d · e, and the symbols by their place.
+_SYMBOLS = ["0", "1", "cx", "cy", "cz", "sx", "sy", "sz", "-sx", "-sy", "-sz"]
+_ENTRIES = """
+    cz cz cz sz sz sz -sy cy cy
+    cy sy sy cy sy sy 1   sx cx
+    1  sx cx 1  sx cx 1   1  1
+    0 -sz sz 0  cz cz 0   0  0
+    0  cx sx 0  cx -sx 0  0  0
+"""
+_EULER = tuple(map(_SYMBOLS.index, _ENTRIES.split()))
 
 __all__ = ["embed", "linear", "rotation_matrix", "shear_matrix", "translate"]
 
@@ -70,12 +78,10 @@ def rotation_matrix(angles: Tensor) -> Tensor:
     c, s = angles.cos(), angles.sin()
     if angles.shape[1] == 1:
         return torch.cat([c, -s, s, c], 1).view(-1, 2, 2)
-    # Rodrigues about the three axes at once, R = 1 + sin K + (1 - cos) K². Of the many ways the one with the fewest
-    # operations: for a batch of small matrices each costs the same, and kornia's conversions take five times as many.
-    cross = constant(_CROSS, angles.device, angles.dtype)
-    about = torch.eye(3, dtype=angles.dtype, device=angles.device) + s[:, :, None, None] * cross
-    x, y, z = torch.addcmul(about, (1 - c)[:, :, None, None], cross @ cross).unbind(1)
-    return z @ y @ x
+    # Few operations on all entries at once: for a batch of small matrices each operation costs the same.
+    symbols = torch.cat([torch.zeros_like(c[:, :1]), torch.ones_like(c[:, :1]), c, s, -s], 1)
+    a, b, c, d, e = symbols.index_select(1, constant(_EULER, angles.device)).view(-1, 5, 9).unbind(1)
+    return torch.addcmul(a * b * c, d, e).view(-1, 3, 3)
 
 
 def embed(value: Tensor, coords: tuple[int, ...], channels: int) -> Tensor:

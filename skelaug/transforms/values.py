@@ -55,8 +55,11 @@ class GaussianNoise(Transform):
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("GaussianNoise", self.coords, batch.x)
         low, high = self._range
-        std = low if low == high else rng.uniform(1, 1, 1, 1, low=low, high=high)
-        return {"noise": rng.normal(len(coords), *batch.x.shape[2:]).mul_(std)}
+        shape = (len(coords), *batch.x.shape[2:])
+        if low == high:
+            return {"noise": rng.normal(*shape, std=low)}
+        std = rng.uniform(1, 1, 1, 1, low=low, high=high)
+        return {"noise": rng.normal(*shape).mul_(std)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x, noise = batch.x, params["noise"]

@@ -47,12 +47,12 @@ def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
         x, mask = fj.take_joints(x, joints), fj.take_mask(mask, joints)
     if "position" in factor:
         x, mask = ft.lerp_frames(x, factor["position"], mask)
-    if "kernel" in factor:
-        x = ft.blur_frames(x, factor["kernel"], mask)
-    if "after" in factor:
-        x, mask = ft.take_frames(x, factor["after"]), ft.take_mask(mask, factor["after"])
     if "matrix" in factor:
         x = fs.linear(x, factor["matrix"])
+    if "kernel" in factor:
+        x = ft.blur_frames(x, factor["kernel"], mask, own=x is not batch.x)
+    if "after" in factor:
+        x, mask = ft.take_frames(x, factor["after"]), ft.take_mask(mask, factor["after"])
     if "offset" in factor:
         x = fs.translate(x, factor["offset"], mask)
     return batch.replace(x=x, mask=mask)

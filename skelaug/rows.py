@@ -27,6 +27,8 @@ def take(value: Tensor, rows: Tensor) -> Tensor:
     return value if rows.shape[0] == value.shape[0] else value.index_select(0, rows)
 
 
-def put(value: Tensor, rows: Tensor, new: Tensor) -> Tensor:
-    """``value`` with ``new`` at the rows, the others bit-equal."""
-    return new if rows.shape[0] == value.shape[0] else value.index_copy(0, rows, new)
+def put(value: Tensor, rows: Tensor, new: Tensor, *, own: bool = False) -> Tensor:
+    """``value`` with ``new`` at the rows, the others bit-equal; ``own`` allows to overwrite ``value``."""
+    if rows.shape[0] == value.shape[0]:
+        return new
+    return value.index_copy_(0, rows, new) if own else value.index_copy(0, rows, new)

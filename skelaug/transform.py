@@ -248,7 +248,7 @@ def apply_where(
         params: of ``op``, with N first.
         gated: ``op`` leaves the others alone by itself.
     """
-    chosen = rows.known(keep)
+    chosen = None if gated else rows.known(keep)
     if chosen is None:
         return op(batch, params) if gated else select(keep, op(batch, params), batch)
     part = batch._map(lambda v: rows.take(v, chosen))

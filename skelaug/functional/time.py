@@ -116,7 +116,9 @@ def blur_kernel(sigma: Tensor, size: int) -> Tensor:
     return (distance / sigma[:, None]).square().mul(-0.5).exp()
 
 
-def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normalize: bool = True) -> Tensor:
+def blur_frames(
+    x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normalize: bool = True, own: bool = False
+) -> Tensor:
     """Weighted sum of neighbouring frames.
 
     Args:
@@ -125,6 +127,7 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
         mask: what is present; nothing is ever written where it is False.
         normalize: divide by the sum of the weights that fell on present frames inside the clip, so that neither clip
             ends nor gaps are pulled to the origin. False adds up with zeros outside, as the field's released code does.
+        own: ``x`` is nobody else's and may be overwritten.
     """
     # A kernel that is 1 at the centre and 0 elsewhere leaves its sample as it is.
     blurred = rows.known(((kernel != 0).sum(1) > 1) | (kernel[:, kernel.shape[1] // 2] != 1))
@@ -133,7 +136,7 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
     if blurred is not None and blurred.shape[0] < x.shape[0]:
         seen = None if mask is None else rows.take(mask, blurred)
         some = blur_frames(rows.take(x, blurred), rows.take(kernel, blurred), seen, normalize=normalize)
-        return rows.put(x, blurred, some)
+        return rows.put(x, blurred, some, own=own)
     # Sixteen-bit sums of many taps would lose the motion that a blur is to keep.
     wide = torch.promote_types(x.dtype, torch.float32)
     t, half = x.shape[2], kernel.shape[1] // 2

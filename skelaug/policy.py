@@ -340,14 +340,14 @@ class GrowingPolicy(nn.Module):
         view = self._views[0]
         batch = view.enter(x, presence=self.on_graph or view.op_presence or view.draws_from != "shape")
         rng = Rng(len(batch), batch.device, generator=generator, keys=keys).fold(_KEY_VIEW)
-        drawn = view._sample(batch, rng)
+        drawn = view.sample_exact(batch, rng)
         return self._leave(x, view.replay_exact(batch if self.on_graph else view.settle(x, batch), drawn))
 
     def _sample(self, batch: SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None) -> Params:
         rng = Rng(len(batch), batch.device, generator=generator, keys=keys)
         if self.mode == "nested":
-            return {"nested": self._views[-1]._sample(batch, rng.fold(0))}
-        return {"views": tuple(view._sample(batch, rng.fold(i)) for i, view in enumerate(self._views))}
+            return {"nested": self._views[-1].sample_exact(batch, rng.fold(0))}
+        return {"views": tuple(view.sample_exact(batch, rng.fold(i)) for i, view in enumerate(self._views))}
 
     def _replay(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch, params: Params) -> list[Any]:
         if self.mode == "independent":

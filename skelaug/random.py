@@ -120,11 +120,10 @@ class Rng:
 
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
-        if self.keys is None:
-            new = copy.copy(self)
-            new._needed = None  # what is said of one draw does not hold for those within it
-            return new
-        return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
+        if self.keys is not None:
+            return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
+        # What is said of one draw does not hold for those within it.
+        return self if self._needed is None else Rng(self.n, self.device, generator=self.generator)
 
     def only(self, keep: Tensor) -> Rng:
         """The same draws, of which the rows that ``keep (n,)`` does not mark will not be used.

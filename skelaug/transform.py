@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, overload
 
 import torch
@@ -85,7 +85,7 @@ class Transform(nn.Module):
             A dict of tensors with N first; slice every leaf to replay a part of the batch.
         """
         batch = self.enter(x, presence=self.draws_from != "shape")
-        return self._sample(batch, Rng(len(batch), batch.device, generator=generator, keys=keys))
+        return self.sample_exact(batch, Rng(len(batch), batch.device, generator=generator, keys=keys))
 
     @overload
     def replay(self, x: Tensor, params: Params) -> Tensor: ...
@@ -94,11 +94,10 @@ class Transform(nn.Module):
     def replay(self, x: Tensor | SkeletonBatch, params: Params) -> Tensor | SkeletonBatch:
         """Apply drawn parameters: pure, differentiable, compiles with ``fullgraph=True``."""
         batch = self.enter(x, presence=self.op_presence)
-        for leaf in pytree.tree_leaves(params):
-            if leaf.shape[0] != len(batch):
+        for count in _row_counts(params):
+            if count != len(batch):
                 raise ValueError(
-                    f"{type(self).__name__}.replay: params are for {leaf.shape[0]} samples, x has {len(batch)}; "
-                    f"slice or "
+                    f"{type(self).__name__}.replay: params are for {count} samples, x has {len(batch)}; slice or "
                     f"expand every leaf of params along its first axis"
                 )
         return self.leave(x, self.replay_exact(batch, params))
@@ -147,7 +146,7 @@ class Transform(nn.Module):
             return_params: return ``(y, params)``: the mask of a masked pre-training, the matrix of a rotation.
         """
         batch = self.enter(x, presence=self.op_presence or self.draws_from != "shape")
-        params = self._sample(batch, Rng(len(batch), batch.device, generator=generator, keys=keys))
+        params = self.sample_exact(batch, Rng(len(batch), batch.device, generator=generator, keys=keys))
         y = self.leave(x, self.replay_exact(self.settle(x, batch), params))
         return (y, params) if return_params else y
 
@@ -172,17 +171,21 @@ class Transform(nn.Module):
 
     def _sample(self, batch: SkeletonBatch, rng: Rng) -> Params:
         self.check_joints(batch)
-        with torch.no_grad(), without_autocast(batch.device):
-            if self.p == 1:
-                return self.draw(batch, rng)
-            keep = rng.fold(-1).uniform() < self.p
-            return self.draw(batch, rng.only(keep)) | {"apply": keep}
+        if self.p == 1:
+            return self.draw(batch, rng)
+        keep = rng.fold(-1).uniform() < self.p
+        return self.draw(batch, rng.only(keep)) | {"apply": keep}
 
     def _replay(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         self.check_joints(batch)
         if "apply" not in params or self.on_graph:  # a graph comes into being in op, which gates it
             return self.op(batch, params)
         return apply_where(params["apply"], self.op, batch, params, gated=self.gates_itself)
+
+    def sample_exact(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        """Draw with autocast off, and nothing on the tape."""
+        with torch.no_grad(), without_autocast(batch.device):
+            return self._sample(batch, rng)
 
     def replay_exact(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         """Replay with autocast off: a float32 batch stays float32 inside a trainer."""
@@ -218,6 +221,15 @@ class Transform(nn.Module):
             for name, value in self.arguments().items()
         ]
         return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _row_counts(params: Any) -> Iterator[int]:
+    """N of every tensor in params; a pytree's own walk takes as long as applying a matrix."""
+    if isinstance(params, Tensor):
+        yield params.shape[0]
+    else:
+        for part in params.values() if isinstance(params, dict) else params:
+            yield from _row_counts(part)
 
 
 def without_autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:

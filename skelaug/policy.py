@@ -81,9 +81,11 @@ class Compose(Transform):
             if any(m.draws_from == "data" for m in later):
                 batch = member._replay(batch, params[-1])
             elif member.moves_presence and (member.length or any(m.draws_from == "presence" for m in later)):
-                thin = member._replay(batch.replace(x=batch.x[:, :0]), params[-1])
+                # A whole within the whole may hold members that need the coordinates.
+                thin = batch if isinstance(member, Compose | OneOf) else batch.replace(x=batch.x[:, :0])
+                moved = member._replay(thin, params[-1])
                 n, c, _, v, m = batch.x.shape
-                batch = thin.replace(x=batch.x.new_zeros(()).expand(n, c, thin.x.shape[2], v, m))
+                batch = moved.replace(x=batch.x.new_zeros(()).expand(n, c, moved.x.shape[2], v, m))
         return {"members": tuple(params)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:

@@ -22,6 +22,7 @@ __all__ = ["Rng", "fold_in", "keys"]
 
 _MASK = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15  # the draws of one key: key + counter * gamma
+_GAMMA_INVERSE = pow(_GAMMA, -1, 1 << 64)
 _LANE = 0xD1B54A32D192ED03  # lanes: key xor lane * constant, so no lane walks along another's counters
 
 
@@ -139,6 +140,8 @@ class Rng:
         assert self.keys is not None
         counter = torch.arange(self._counter + 1, self._counter + count + 1, device=self.device)
         self._counter += count
+        if torch.compiler.is_compiling():  # the same bits; inductor bounds a product of a range, and overflows
+            return _mix((self.keys[:, None] * _signed(_GAMMA_INVERSE) + counter) * _signed(_GAMMA), scratch)
         return _mix(self.keys[:, None] + counter * _signed(_GAMMA), scratch)
 
     def _pair(self, count: int) -> Tensor:
@@ -177,7 +180,7 @@ class Rng:
         pair = self._pair((count + 1) // 2)
         radius = (pair[:, 0] + 1).mul_(2.0**-24).log_().mul_(-2 * std * std).sqrt_()
         angle = pair[:, 1].mul_(2 * math.pi * 2.0**-24)
-        torch.cos(angle, out=pair[:, 0])
+        pair[:, 0].copy_(angle).cos_()
         angle.sin_()
         return pair.mul_(radius[:, None]).flatten(1)[:, :count].reshape(self.n, *shape)
 

@@ -40,6 +40,18 @@ def test_a_policys_replay_compiles_once(mode: str, kind: str) -> None:
     assert count.frame_count == 1
 
 
+def test_keyed_views_compile_with_their_draws() -> None:
+    torch._dynamo.reset()
+    policy, x = policies.hiclr(SKELETON), make_x()
+    count = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+    views = torch.compile(lambda x, keys: policy.views(x, keys=keys), fullgraph=True, backend=count)
+    for epoch in range(3):
+        drawn = skelaug.random.keys(0, epoch, range(len(x)))
+        for view, expected in zip(views(x, drawn), policy.views(x, keys=drawn), strict=True):
+            torch.testing.assert_close(view, expected, atol=1e-6, rtol=1e-6)
+    assert count.frame_count == 1
+
+
 def test_a_model_that_owns_its_policy_trains_the_token() -> None:
     class Model(nn.Module):
         def __init__(self) -> None:

@@ -74,6 +74,13 @@ def test_a_drawn_presence_reaches_later_members() -> None:
 # --- OneOf -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_whole_within_a_whole_may_move_presence() -> None:
+    x = torch.randn(4, 3, 20, 25, 2)
+    inner = Compose([T.Shear(0.5), T.GaussianNoise(0.1), T.CropResize((0.5, 1.0), length=7)])
+    assert Compose([inner, T.JointTimeMask()])(x).shape == (4, 3, 7, 25, 2)
+    assert Compose([OneOf([T.Reverse(), T.GaussianNoise(0.1)]), T.DropFrame(0.2)])(x).shape == x.shape
+
+
 def test_one_of_takes_its_branches_by_weight() -> None:
     one = OneOf([T.Scale((2, 2)), T.Scale((3, 3)), T.Scale((5, 5))], weights=[1, 2, 7])
     out = one(torch.ones(4000, 1, 1, 1, 1), generator=generator())

@@ -106,9 +106,9 @@ def valid_crop_resize(
         share = max(uniform(low, high), min(1.0, _LEAST / (last - start + 1)))
         place = uniform(0, 1)
     kept = (last - start) * share
-    along = torch.linspace(0, 1, window) if window > 1 else torch.tensor([0.5])
-    # Rounding past the last frame would interpolate with what comes after.
-    position = (start + (last - start - kept) * place + kept * along).clamp(max=last)
+    first = start + (last - start - kept) * place
+    position = torch.linspace(first, first + kept, window) if window > 1 else torch.tensor([first + kept / 2])
+    position = position.clamp(max=last)  # rounding past the last frame would interpolate with what comes after
     batch = SkeletonBatch._trusted(x, mask, None, None)
     return leave(CropResize(length=window).replay(batch, {"position": position[None]}).x)
 

@@ -34,7 +34,7 @@ def makes(x: Array) -> Iterator[Array]:
 
 
 def pvalue(ours: Callable[[], Any], theirs: Callable[[np.random.Generator], Array], draws: int) -> float:
-    """Kolmogorov and Smirnov's p that two samplers of arrays of one shape agree, on a random projection of the arrays."""
+    """Kolmogorov and Smirnov's p that two samplers of arrays of one shape agree, on a random projection."""
     torch.manual_seed(1)
     rng = np.random.default_rng(2)
     weights = np.random.default_rng(3).normal(size=theirs(rng).shape)

@@ -89,7 +89,18 @@ def their_flip(x: Array, rng: np.random.Generator) -> Array:
     y = x.copy()
     if rng.random() < 0.5:
         # Left and right arm, leg, hand and thumb, counted from 1 as the data set does.
-        for left, right in [(5, 9), (6, 10), (7, 11), (8, 12), (13, 17), (14, 18), (15, 19), (16, 20), (22, 24), (23, 25)]:
+        for left, right in [
+            (5, 9),
+            (6, 10),
+            (7, 11),
+            (8, 12),
+            (13, 17),
+            (14, 18),
+            (15, 19),
+            (16, 20),
+            (22, 24),
+            (23, 25),
+        ]:
             y[:, :, [left - 1, right - 1]] = x[:, :, [right - 1, left - 1]]
     return y
 
@@ -269,7 +280,7 @@ def test_torchs_seed_repeats_and_no_other() -> None:
     first = view()
     torch.manual_seed(5)
     random.seed(99)
-    np.random.seed(99)
+    np.random.seed(99)  # noqa: NPY002
     state = random.getstate()
     np.testing.assert_array_equal(view(), first)
     assert random.getstate() == state  # other generators are not consumed
@@ -294,7 +305,7 @@ def test_what_is_no_clip_is_refused(name: str) -> None:
     tool = getattr(aimclr, name)
     with pytest.raises(TypeError, match=f"aimclr.{name}: the clip must be a NumPy array .* got Tensor; write x.numpy"):
         tool(torch.zeros(3, 5, 25, 2))
-    with pytest.raises(TypeError, match="got list; write numpy.asarray"):
+    with pytest.raises(TypeError, match=r"got list; write numpy\.asarray"):
         tool([[1.0]])
     with pytest.raises(ValueError, match=r"must be \(C, T, V, M\) .* got shape \(4, 3, 5, 25, 2\)"):
         tool(np.zeros((4, 3, 5, 25, 2), np.float32))

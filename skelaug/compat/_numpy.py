@@ -16,7 +16,20 @@ from torch import Tensor
 from skelaug.batch import SkeletonBatch, infer_presence
 from skelaug.transform import Transform
 
-__all__ = ["Array", "apply", "bind", "chance", "enter", "integer", "leave", "plain", "presence", "span", "uniform"]
+__all__ = [
+    "Array",
+    "apply",
+    "bind",
+    "chance",
+    "enter",
+    "frames_seen",
+    "integer",
+    "leave",
+    "plain",
+    "presence",
+    "span",
+    "uniform",
+]
 
 Array = NDArray[np.floating[Any]]
 
@@ -65,8 +78,14 @@ def apply(transform: Transform, x: Tensor, *, everybody: bool = False) -> Tensor
 
 def span(x: Tensor) -> tuple[int, int]:
     """First frame in which anybody is there, and the one after the last; ``(0, T)`` if nobody ever is."""
-    seen = infer_presence(x).any(3).flatten().nonzero().flatten().tolist()
+    seen = frames_seen(x)
     return (seen[0], seen[-1] + 1) if seen else (0, x.shape[2])
+
+
+def frames_seen(x: Tensor) -> list[int]:
+    """The frames in which anybody is there."""
+    found: list[int] = np.flatnonzero(x.numpy().any((0, 1, 3, 4))).tolist()  # torch takes several times as long
+    return found
 
 
 def plain(value: Any) -> Any:

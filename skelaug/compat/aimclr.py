@@ -24,23 +24,17 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.compat._numpy import Array, apply, bind, chance, enter, leave, plain
+from skelaug.compat._numpy import Array, apply, bind, chance, enter, integer, leave, plain, span
+from skelaug.functional.time import reflect
 from skelaug.policy import Compose
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
-from skelaug.transforms import (
-    AxisMask,
-    Blur,
-    GaussianNoise,
-    Reverse,
-    Rotate,
-    Shear,
-    SwapSides,
-    TemporalCrop,
-    Translate,
-)
+from skelaug.transforms import Blur, GaussianNoise, Rotate, Shear, SwapSides, Translate
 
 __all__ = [
     "axis_mask",
@@ -96,7 +90,11 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
     """
     x = enter("aimclr.temperal_crop", data_numpy)
     ratio = check.count("aimclr.temperal_crop", "temperal_padding_ratio", plain(temperal_padding_ratio))
-    return leave(apply(TemporalCrop(ratio), x, everybody=faithful))
+    start, stop = (0, x.shape[2]) if faithful else span(x)
+    shift = integer(-((stop - start) // ratio), (stop - start) // ratio)
+    shown = reflect(torch.arange(shift, shift + stop - start), torch.tensor(stop - start))
+    x[:, :, start:stop] = x[:, :, start + shown]
+    return leave(x)
 
 
 def random_spatial_flip(
@@ -116,7 +114,10 @@ def random_spatial_flip(
         TypeError: not a NumPy array of floats, or no skeleton.
         ValueError: another shape or number of joints, or ``p`` is no probability.
     """
-    return _sometimes("random_spatial_flip", seq, p, SwapSides(skeleton, p=1.0))
+    x, applied = _enter("random_spatial_flip", seq, p)
+    swap = SwapSides(skeleton, p=1.0)
+    swap.check_joints(SkeletonBatch._trusted(x, None, None, None))  # whether or not it is applied
+    return leave(swap(x) if applied else x)
 
 
 def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
@@ -134,7 +135,11 @@ def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> A
         TypeError: not a NumPy array of floats.
         ValueError: another shape, or ``p`` is no probability.
     """
-    return _sometimes("random_time_flip", seq, p, Reverse(p=1.0), everybody=faithful)
+    x, applied = _enter("random_time_flip", seq, p)
+    if applied:
+        start, stop = (0, x.shape[2]) if faithful else span(x)
+        x[:, :, start:stop] = x[:, :, start:stop].flip(2)
+    return leave(x)
 
 
 def random_rotate(seq: Array, *, faithful: bool = False) -> Array:
@@ -178,7 +183,8 @@ def gaus_noise(
     mean = check.number("aimclr.gaus_noise", "mean", plain(mean))
     if mean:
         noise = Compose([noise, Translate((mean, mean))])
-    return _sometimes("gaus_noise", data_numpy, p, noise, everybody=faithful)
+    x, applied = _enter("gaus_noise", data_numpy, p)
+    return leave(apply(noise, x, everybody=faithful) if applied else x)
 
 
 def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
@@ -196,7 +202,8 @@ def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
         ValueError: another shape.
     """
     blur = Blur((0.1, 2.0), kernel_size=15, normalize=not faithful, p=1.0)
-    return _sometimes("gaus_filter", data_numpy, 0.5, blur, everybody=faithful)
+    x, applied = _enter("gaus_filter", data_numpy, 0.5)
+    return leave(apply(blur, x, everybody=faithful) if applied else x)
 
 
 def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
@@ -213,7 +220,10 @@ def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> A
         TypeError: not a NumPy array of floats.
         ValueError: another shape, or ``p`` is no probability.
     """
-    return _sometimes("axis_mask", data_numpy, p, AxisMask(p=1.0))
+    x, applied = _enter("axis_mask", data_numpy, p)
+    if applied:
+        x[:, integer(0, x.shape[1] - 1)] = 0
+    return leave(x)
 
 
 def with_options(**options: Any) -> SimpleNamespace:
@@ -235,9 +245,7 @@ def with_options(**options: Any) -> SimpleNamespace:
     return bind("aimclr.with_options", functions, options)
 
 
-def _sometimes(name: str, data: Any, p: Any, transform: Transform, *, everybody: bool = False) -> Array:
-    """The transform with probability ``p``, decided here: a clip that stays as it is costs next to nothing."""
+def _enter(name: str, data: Any, p: Any) -> tuple[Tensor, bool]:
+    """The clip, and whether it is changed: decided here, for a clip that stays as it is costs next to nothing."""
     x = enter(f"aimclr.{name}", data)
-    transform.check_joints(SkeletonBatch._trusted(x, None, None, None))
-    p = check.number(f"aimclr.{name}", "p", plain(p), low=0, high=1)
-    return leave(apply(transform, x, everybody=everybody) if chance(p) else x)
+    return x, chance(check.number(f"aimclr.{name}", "p", plain(p), low=0, high=1))

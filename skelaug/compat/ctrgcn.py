@@ -34,7 +34,7 @@ from torch import Tensor
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.compat._numpy import Array, apply, bind, enter, integer, leave, plain, presence, span, uniform
+from skelaug.compat._numpy import Array, apply, bind, enter, frames_seen, integer, leave, plain, presence, span, uniform
 from skelaug.transforms import CropResize, RandomMove, Rotate
 
 __all__ = [
@@ -93,8 +93,7 @@ def valid_crop_resize(
         if not valid:
             raise ValueError(f"{who}(valid_frame_num=0, faithful=True): the original has no answer; use faithful=False")
         return leave(_crop_resize_released(x, valid, low, high, window))
-    mask = presence(x, everybody=False)
-    seen = mask.any(3).flatten().nonzero().flatten().tolist()
+    seen = frames_seen(x)
     if not seen:
         return np.zeros((x.shape[1], window, *x.shape[3:]), np.float32)
     if not valid:
@@ -109,7 +108,7 @@ def valid_crop_resize(
     first = start + (last - start - kept) * place
     position = torch.linspace(first, first + kept, window) if window > 1 else torch.tensor([first + kept / 2])
     position = position.clamp(max=last)  # rounding past the last frame would interpolate with what comes after
-    batch = SkeletonBatch._trusted(x, mask, None, None)
+    batch = SkeletonBatch._trusted(x, presence(x, everybody=False), None, None)
     return leave(CropResize(length=window).replay(batch, {"position": position[None]}).x)
 
 

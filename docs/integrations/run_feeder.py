@@ -4,13 +4,13 @@
     python run_feeder.py --peer hiclr=PATH --peer ctrgcn=PATH nw_ucla.npz --faithful
 
 PATH is a checkout of the peer's repository; nothing in it is changed or copied. Its feeder module is imported with
-``feeder.tools`` (CTR-GCN: ``feeders.tools``) standing for ``skelaug.compat``, which is what changing the one import does,
-and its DataLoader loop runs on CPU tensors.
+``feeder.tools`` (CTR-GCN: ``feeders.tools``) standing for ``skelaug.compat``, which is what changing the one import
+does, and its data sets are looped over by a DataLoader, on CPU tensors.
 
-The data are one ``.npz`` with ``x`` float (N, 3, T, V, M), zero padded, and optionally ``length`` and ``label``; 20 joints
-in the order of the first Kinect (NW-UCLA), or NTU's 25. They are written to a temporary folder as the feeder reads them:
-as NTU's 25 joints and two persons, for CTR-GCN's feeder knows nothing else. Of 20 joints, NTU's spine joint between the
-shoulders is the shoulder centre, and finger tips and thumbs are the hand.
+The data are one ``.npz`` with ``x`` float (N, 3, T, V, M), zero padded, and optionally ``length`` and ``label``; 20
+joints in the order of the first Kinect (NW-UCLA), or NTU's 25. They are written to a temporary folder as the feeder
+reads them: as NTU's 25 joints and two persons, for CTR-GCN's feeder knows nothing else. Of 20 joints, NTU's spine joint
+between the shoulders is the shoulder centre, and finger tips and thumbs are the hand.
 """
 
 import argparse
@@ -74,7 +74,9 @@ def import_feeder(peer, path, tools):
     """The peer's feeder module, with ``tools`` in the place of its own."""
     name, tools_name, _ = PEERS[peer]
     if not (Path(path) / f"{name.replace('.', '/')}.py").is_file():
-        sys.exit(f"--peer {peer}={path}: no {name.replace('.', '/')}.py there; give a checkout of the peer's repository")
+        sys.exit(
+            f"--peer {peer}={path}: no {name.replace('.', '/')}.py there; give a checkout of the peer's repository"
+        )
     for loaded in [m for m in sys.modules if m.split(".")[0] == name.split(".")[0]]:
         del sys.modules[loaded]  # another peer's package of the same name
     sys.path.insert(0, str(path))
@@ -140,7 +142,9 @@ def main():
         settings = {"batch_size": options.batch_size, "workers": options.workers, "faithful": options.faithful}
         for name, clips, seconds, views in run(peer, path, data, **settings):
             shape = " ".join([f"{len(views)} ×", str(tuple(views[0].shape))])
-            print(f"{peer:7} {name:14} {clips:5} clips  {shape}  {views[0].dtype}  {1000 * seconds / clips:.2f} ms a clip")
+            print(
+                f"{peer:7} {name:14} {clips:5} clips  {shape}  {views[0].dtype}  {1000 * seconds / clips:.2f} ms a clip"
+            )
 
 
 if __name__ == "__main__":

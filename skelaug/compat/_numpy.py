@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,14 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skelaug.batch import SkeletonBatch, infer_presence
-from skelaug.transform import Transform
+from skelaug.batch import infer_presence
 
 __all__ = [
     "Array",
-    "apply",
     "bind",
     "chance",
+    "coordinates",
     "enter",
     "frames_seen",
     "integer",
@@ -56,6 +55,13 @@ def enter(who: str, data: Any) -> Tensor:
     return torch.from_numpy(np.array(data, dtype=data.dtype.newbyteorder("="), order="C"))[None]
 
 
+def coordinates(who: str, x: Tensor) -> int:
+    """The number of coordinates of a clip, if it is 2 or 3."""
+    if x.shape[1] not in (2, 3):
+        raise ValueError(f"{who}: the clip must have 2 or 3 coordinates, got shape {tuple(x.shape[1:])}, (C, T, V, M)")
+    return x.shape[1]
+
+
 def leave(x: Tensor) -> Array:
     """The clip of a batch of one, contiguous."""
     clip: Array = x[0].contiguous().numpy()
@@ -67,13 +73,6 @@ def presence(x: Tensor, *, everybody: bool) -> Tensor:
     if everybody:
         return torch.ones(1, x.shape[2], 1, x.shape[4], dtype=torch.bool)
     return infer_presence(x)
-
-
-def apply(transform: Transform, x: Tensor, *, everybody: bool = False) -> Tensor:
-    """The transform on a batch of one, with or without regard to who is absent."""
-    batch = SkeletonBatch._trusted(x, presence(x, everybody=True), None, None) if everybody else None
-    y: Tensor = transform(x) if batch is None else transform(batch).x
-    return y
 
 
 def span(x: Tensor) -> tuple[int, int]:
@@ -93,9 +92,9 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def uniform(low: float, high: float) -> float:
-    """U(low, high)."""
-    return low + (high - low) * torch.rand((), dtype=torch.float64).item()
+def uniform(low: float, high: float, count: int = 1) -> Tensor:
+    """float64 ``(1, count)``, each entry U(low, high); in this type autocast leaves products of matrices alone."""
+    return torch.empty(1, count, dtype=torch.float64).uniform_(low, high)
 
 
 def chance(p: float) -> bool:
@@ -120,5 +119,8 @@ def bind(who: str, functions: Iterable[Callable[..., Any]], options: dict[str, A
         if option not in known:
             raise TypeError(f"{who}({option}=…): the options are {', '.join(sorted(known))}; got {option!r}")
     return SimpleNamespace(
-        **{n: partial(f, **{k: v for k, v in options.items() if k in taken}) for n, (f, taken) in names.items()}
+        **{
+            n: functools.partial(f, **{k: v for k, v in options.items() if k in taken})
+            for n, (f, taken) in names.items()
+        }
     )

@@ -28,13 +28,24 @@ import torch
 from torch import Tensor
 
 from skelaug import check
-from skelaug.batch import SkeletonBatch
-from skelaug.compat._numpy import Array, apply, bind, chance, enter, integer, leave, plain, span
-from skelaug.functional.time import reflect
-from skelaug.policy import Compose
+from skelaug.compat._numpy import (
+    Array,
+    bind,
+    chance,
+    coordinates,
+    enter,
+    integer,
+    leave,
+    plain,
+    presence,
+    span,
+    uniform,
+)
+from skelaug.functional import joints as fj
+from skelaug.functional import space as fs
+from skelaug.functional import time as ft
+from skelaug.functional import values as fv
 from skelaug.skeleton import Skeleton, skeletons
-from skelaug.transform import Transform
-from skelaug.transforms import Blur, GaussianNoise, Rotate, Shear, SwapSides, Translate
 
 __all__ = [
     "axis_mask",
@@ -70,7 +81,8 @@ def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array
         ((3, 50, 25, 2), dtype('float32'))
     """
     x = enter("aimclr.shear", data_numpy)
-    return leave(apply(Shear(check.number("aimclr.shear", "r", plain(r), low=0)), x))
+    r, c = check.number("aimclr.shear", "r", plain(r), low=0), coordinates("aimclr.shear", x)
+    return leave(fs.linear(x, fs.shear_matrix(uniform(-r, r, c * (c - 1)))))
 
 
 def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithful: bool = False) -> Array:
@@ -91,9 +103,10 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
     x = enter("aimclr.temperal_crop", data_numpy)
     ratio = check.count("aimclr.temperal_crop", "temperal_padding_ratio", plain(temperal_padding_ratio))
     start, stop = (0, x.shape[2]) if faithful else span(x)
-    shift = integer(-((stop - start) // ratio), (stop - start) // ratio)
-    shown = reflect(torch.arange(shift, shift + stop - start), torch.tensor(stop - start))
-    x[:, :, start:stop] = x[:, :, start + shown]
+    padding = (stop - start) // ratio
+    shift = integer(-padding, padding)
+    shown = start + ft.reflect(torch.arange(shift, shift + stop - start), torch.tensor(stop - start))
+    x[:, :, start:stop] = x[:, :, shown]
     return leave(x)
 
 
@@ -115,9 +128,13 @@ def random_spatial_flip(
         ValueError: another shape or number of joints, or ``p`` is no probability.
     """
     x, applied = _enter("random_spatial_flip", seq, p)
-    swap = SwapSides(skeleton, p=1.0)
-    swap.check_joints(SkeletonBatch._trusted(x, None, None, None))  # whether or not it is applied
-    return leave(swap(x) if applied else x)
+    mirror = check.skeleton("aimclr.random_spatial_flip", skeleton).mirror
+    if x.shape[3] != len(mirror):  # whether or not it is applied
+        raise ValueError(
+            f"aimclr.random_spatial_flip: skeleton {skeleton.name!r} has {len(mirror)} joints, the clip has "
+            f"{x.shape[3]}, shape {tuple(x.shape[1:])}; pass the skeleton of the data, skeleton=…"
+        )
+    return leave(fj.take_joints(x, torch.tensor([mirror])) if applied else x)
 
 
 def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
@@ -156,8 +173,12 @@ def random_rotate(seq: Array, *, faithful: bool = False) -> Array:
         ValueError: another shape.
     """
     x = enter("aimclr.random_rotate", seq)
-    rotate = Rotate((-30, 0), axes="main", minor=(-1, 0)) if faithful else Rotate(30, axes="main", minor=1)
-    return leave(apply(rotate, x))
+    if coordinates("aimclr.random_rotate", x) == 2:
+        angles = uniform(-30, 0 if faithful else 30)
+    else:
+        angles = uniform(-1, 0 if faithful else 1, 3)
+        angles[0, integer(0, 2)] *= 30
+    return leave(fs.linear(x, fs.rotation_matrix(angles.deg2rad_())))
 
 
 def gaus_noise(
@@ -179,12 +200,12 @@ def gaus_noise(
         TypeError: not a NumPy array of floats.
         ValueError: another shape, ``std`` < 0, or ``p`` is no probability.
     """
-    noise: Transform = GaussianNoise(check.number("aimclr.gaus_noise", "std", plain(std), low=0))
     mean = check.number("aimclr.gaus_noise", "mean", plain(mean))
-    if mean:
-        noise = Compose([noise, Translate((mean, mean))])
+    std = check.number("aimclr.gaus_noise", "std", plain(std), low=0)
     x, applied = _enter("gaus_noise", data_numpy, p)
-    return leave(apply(noise, x, everybody=faithful) if applied else x)
+    if applied:
+        x = fv.add_noise(x, torch.randn(x.shape).mul_(std).add_(mean), presence(x, everybody=faithful))
+    return leave(x)
 
 
 def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
@@ -201,9 +222,11 @@ def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
         TypeError: not a NumPy array of floats.
         ValueError: another shape.
     """
-    blur = Blur((0.1, 2.0), kernel_size=15, normalize=not faithful, p=1.0)
     x, applied = _enter("gaus_filter", data_numpy, 0.5)
-    return leave(apply(blur, x, everybody=faithful) if applied else x)
+    if applied:
+        kernel = ft.blur_kernel(uniform(0.1, 2)[0], 15)
+        x = ft.blur_frames(x, kernel, presence(x, everybody=faithful), normalize=not faithful)
+    return leave(x)
 
 
 def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> Array:

@@ -23,7 +23,6 @@ Source: CTR-GCN (Chen et al., ICCV 2021), after ST-GCN (Yan et al., AAAI 2018).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -34,8 +33,22 @@ from torch import Tensor
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.compat._numpy import Array, apply, bind, enter, frames_seen, integer, leave, plain, presence, span, uniform
-from skelaug.transforms import CropResize, RandomMove, Rotate
+from skelaug.compat._numpy import (
+    Array,
+    bind,
+    coordinates,
+    enter,
+    frames_seen,
+    integer,
+    leave,
+    plain,
+    presence,
+    span,
+    uniform,
+)
+from skelaug.functional import space as fs
+from skelaug.functional import time as ft
+from skelaug.transforms import RandomMove
 
 __all__ = [
     "auto_pading",
@@ -102,14 +115,13 @@ def valid_crop_resize(
     if high is None:
         share, place = low, 0.5
     else:
-        share = max(uniform(low, high), min(1.0, _LEAST / (last - start + 1)))
-        place = uniform(0, 1)
+        share = max(uniform(low, high).item(), min(1.0, _LEAST / (last - start + 1)))
+        place = uniform(0, 1).item()
     kept = (last - start) * share
     first = start + (last - start - kept) * place
     position = torch.linspace(first, first + kept, window) if window > 1 else torch.tensor([first + kept / 2])
     position = position.clamp(max=last)  # rounding past the last frame would interpolate with what comes after
-    batch = SkeletonBatch._trusted(x, presence(x, everybody=False), None, None)
-    return leave(CropResize(length=window).replay(batch, {"position": position[None]}).x)
+    return leave(ft.lerp_frames(x, position[None], presence(x, everybody=False))[0])
 
 
 def _shares(who: str, p_interval: Any) -> tuple[float, float | None]:
@@ -128,7 +140,7 @@ def _crop_resize_released(x: Tensor, valid: int, low: float, high: float | None,
         cut = int((1 - low) * valid / 2)
         part = x[:, :, cut : valid - cut]
     else:
-        kept = min(max(int(valid * uniform(low, high)), _LEAST), valid)
+        kept = min(max(int(valid * uniform(low, high).item()), _LEAST), valid)
         first = integer(0, valid - kept)
         part = x[:, :, first : first + kept]
     n, c, t, v, m = part.shape
@@ -158,7 +170,8 @@ def random_rot(data_numpy: Array, theta: float = 0.3, *, faithful: bool = False)
     """
     x = enter("ctrgcn.random_rot", data_numpy)
     theta = check.number("ctrgcn.random_rot", "theta", plain(theta), low=0)
-    return apply(Rotate(math.degrees(theta)), x)[0].contiguous()
+    angles = uniform(-theta, theta, 3 if coordinates("ctrgcn.random_rot", x) == 3 else 1)
+    return fs.linear(x, fs.rotation_matrix(angles))[0]
 
 
 def random_move(

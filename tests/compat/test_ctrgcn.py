@@ -419,7 +419,7 @@ def test_bad_arguments_are_refused() -> None:
         crop(x, 12, [1.0], -1)
     with pytest.raises(ValueError, match=r"ctrgcn.random_rot\(theta=-0.3\): theta must be a number ≥ 0"):
         ctrgcn.random_rot(x, -0.3)
-    with pytest.raises(ValueError, match=r"needs 2 or 3 coordinates, x has 4"):
+    with pytest.raises(ValueError, match=r"must have 2 or 3 coordinates, got shape \(4, 12, 25, 2\)"):
         ctrgcn.random_rot(clip(c=4))
     for bad in ([], 3, ["a"]):
         with pytest.raises(ValueError, match=r"ctrgcn.random_move\(angle_candidate=.*must be a (list of )?number"):

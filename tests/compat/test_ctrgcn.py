@@ -377,6 +377,15 @@ def test_torchs_seed_repeats_and_no_other() -> None:
     assert not np.array_equal(view(), first)
 
 
+def test_a_trainers_autocast_changes_nothing() -> None:
+    x = clip()
+    torch.manual_seed(0)
+    plain = np.asarray(ctrgcn.random_rot(ctrgcn.random_move(x)))
+    torch.manual_seed(0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(np.asarray(ctrgcn.random_rot(ctrgcn.random_move(x))), plain)
+
+
 # --- options and errors ----------------------------------------------------------------------------------------------
 
 

@@ -108,6 +108,8 @@ class Same:
         return self.dataset[0]
 
 
+# Python 3.12 warns of forks beside threads, which torch may have.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 
 

@@ -1,0 +1,274 @@
+"""Drop-in for ``feeder/tools.py`` of AimCLR, HiCLR and their relatives: the same names, signatures and shapes.
+
+In a feeder one line changes::
+
+    -from . import tools
+    +from skelaug.compat import aimclr as tools
+
+Every function takes one clip ``(C, T, V, M)`` = coordinate, frame, joint, person as a NumPy array of float16, float32
+or float64 and returns a new, contiguous array of the same type and shape; the clip that was given is never written to.
+
+By default each is the corrected form: people who are absent (all joints exactly 0) stay absent, the blur keeps the size
+of the body, angles go both ways. ``faithful=True`` draws from the original's distribution, its quirks included. To fix
+it, or another skeleton, for a whole feeder, use :func:`with_options`.
+
+Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
+have no say. In a DataLoader, torch seeds each worker's generator anew for every epoch, from the main process's, so
+streams differ by worker and epoch; a ``worker_init_fn`` that seeds torch with the worker's number undoes that.
+
+Source: AimCLR (Guo et al., AAAI 2022); HiCLR (Zhang et al., AAAI 2023), whose file is the same.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skelaug import check
+from skelaug.compat._numpy import (
+    Array,
+    bind,
+    chance,
+    coordinates,
+    enter,
+    integer,
+    leave,
+    plain,
+    presence,
+    span,
+    uniform,
+)
+from skelaug.functional import joints as fj
+from skelaug.functional import space as fs
+from skelaug.functional import time as ft
+from skelaug.functional import values as fv
+from skelaug.skeleton import Skeleton, skeletons
+
+__all__ = [
+    "axis_mask",
+    "gaus_filter",
+    "gaus_noise",
+    "random_rotate",
+    "random_spatial_flip",
+    "random_time_flip",
+    "shear",
+    "temperal_crop",
+    "with_options",
+]
+
+
+def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array:
+    """Shear the body: each coordinate gains a share of each other one.
+
+    Drawn per clip: the shares, six in 3D and two in 2D, U(-r, r).
+
+    Args:
+        data_numpy: ``(C, T, V, M)``, two or three coordinates.
+        r: largest share, ≥ 0.
+        faithful: no difference; both forms are the original's distribution.
+
+    Raises:
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape, or an ``r`` < 0.
+
+    Example:
+        >>> import numpy as np
+        >>> y = shear(np.ones((3, 50, 25, 2), np.float32))
+        >>> y.shape, y.dtype
+        ((3, 50, 25, 2), dtype('float32'))
+    """
+    x = enter("aimclr.shear", data_numpy)
+    r, c = check.number("aimclr.shear", "r", plain(r), low=0), coordinates("aimclr.shear", x)
+    return leave(fs.linear(x, fs.shear_matrix(uniform(-r, r, c * (c - 1)))))
+
+
+def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithful: bool = False) -> Array:
+    """Reflect the clip at both ends and cut a window of the old length.
+
+    Drawn per clip: the window's place.
+
+    Args:
+        data_numpy: ``(C, T, V, M)``.
+        temperal_padding_ratio: length over the padding of one end, ≥ 1.
+        faithful: pad and crop all T frames, absent ones too. By default the span from the first to the last frame
+            in which anybody is there, so that padding stays where it is.
+
+    Raises:
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape, or a ratio that is no whole number ≥ 1.
+    """
+    x = enter("aimclr.temperal_crop", data_numpy)
+    ratio = check.count("aimclr.temperal_crop", "temperal_padding_ratio", plain(temperal_padding_ratio))
+    start, stop = (0, x.shape[2]) if faithful else span(x)
+    padding = (stop - start) // ratio
+    shift = integer(-padding, padding)
+    shown = start + ft.reflect(torch.arange(shift, shift + stop - start), torch.tensor(stop - start))
+    x[:, :, start:stop] = x[:, :, shown]
+    return leave(x)
+
+
+def random_spatial_flip(
+    seq: Array, p: float = 0.5, *, skeleton: Skeleton = skeletons["ntu25"], faithful: bool = False
+) -> Array:
+    """Exchange left and right joints by relabelling; coordinates keep their values.
+
+    Drawn per clip: whether.
+
+    Args:
+        seq: ``(C, T, V, M)``.
+        p: probability.
+        skeleton: of the data; the original knows NTU's 25 joints alone.
+        faithful: no difference; both forms are the original's distribution.
+
+    Raises:
+        TypeError: not a NumPy array of floats, or no skeleton.
+        ValueError: another shape or number of joints, or ``p`` is no probability.
+    """
+    x, applied = _enter("random_spatial_flip", seq, p)
+    mirror = check.skeleton("aimclr.random_spatial_flip", skeleton).mirror
+    if x.shape[3] != len(mirror):  # whether or not it is applied
+        raise ValueError(
+            f"aimclr.random_spatial_flip: skeleton {skeleton.name!r} has {len(mirror)} joints, the clip has "
+            f"{x.shape[3]}, shape {tuple(x.shape[1:])}; pass the skeleton of the data, skeleton=…"
+        )
+    return leave(fj.take_joints(x, torch.tensor([mirror])) if applied else x)
+
+
+def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
+    """Play the clip backwards.
+
+    Drawn per clip: whether.
+
+    Args:
+        seq: ``(C, T, V, M)``.
+        p: probability.
+        faithful: reverse all T frames, so that padding comes first. By default the span from the first to the last
+            frame in which anybody is there.
+
+    Raises:
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape, or ``p`` is no probability.
+    """
+    x, applied = _enter("random_time_flip", seq, p)
+    if applied:
+        start, stop = (0, x.shape[2]) if faithful else span(x)
+        x[:, :, start:stop] = x[:, :, start:stop].flip(2)
+    return leave(x)
+
+
+def random_rotate(seq: Array, *, faithful: bool = False) -> Array:
+    """Rotate about x, then y, then z: far about one of them, a little about the other two.
+
+    Drawn per clip: the main axis, and the angles: U(-30°, 30°) about it, U(-1°, 1°) about the others.
+
+    Args:
+        seq: ``(C, T, V, M)``, two or three coordinates.
+        faithful: one-sided angles, clockwise against the axis: right-handed U(-30°, 0°) and U(-1°, 0°).
+
+    Raises:
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape.
+    """
+    x = enter("aimclr.random_rotate", seq)
+    if coordinates("aimclr.random_rotate", x) == 2:
+        angles = uniform(-30, 0 if faithful else 30)
+    else:
+        angles = uniform(-1, 0 if faithful else 1, 3)
+        angles[0, integer(0, 2)] *= 30
+    return leave(fs.linear(x, fs.rotation_matrix(angles.deg2rad_())))
+
+
+def gaus_noise(
+    data_numpy: Array, mean: float = 0, std: float = 0.01, p: float = 0.5, *, faithful: bool = False
+) -> Array:
+    """Add independent Gaussian noise to every coordinate of every joint.
+
+    Drawn per clip: whether; per coordinate, frame, joint and person: the noise.
+
+    Args:
+        data_numpy: ``(C, T, V, M)``.
+        mean: of the noise, in the units of the data.
+        std: its standard deviation, in the units of the data.
+        p: probability.
+        faithful: on absent people and padded frames too, which become clouds about the origin. By default on those
+            who are there.
+
+    Raises:
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape, ``std`` < 0, or ``p`` is no probability.
+    """
+    mean = check.number("aimclr.gaus_noise", "mean", plain(mean))
+    std = check.number("aimclr.gaus_noise", "std", plain(std), low=0)
+    x, applied = _enter("gaus_noise", data_numpy, p)
+    if applied:
+        x = fv.add_noise(x, torch.randn(x.shape).mul_(std).add_(mean), presence(x, everybody=faithful))
+    return leave(x)
+
+
+def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
+    """Blur along time with 15 Gaussian weights.
+
+    Drawn per clip: whether (half of the time), and the width, sigma U(0.1, 2) frames.
+
+    Args:
+        data_numpy: ``(C, T, V, M)``.
+        faithful: weights that add up to 1 … 5 and enlarge the body as much, zeros beyond the ends, and smears of the
+            present into absent frames. By default weights that add up to 1 over the frames where the person is there.
+
+    Raises:
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape.
+    """
+    x, applied = _enter("gaus_filter", data_numpy, 0.5)
+    if applied:
+        kernel = ft.blur_kernel(uniform(0.1, 2)[0], 15)
+        x = ft.blur_frames(x, kernel, presence(x, everybody=faithful), normalize=not faithful)
+    return leave(x)
+
+
+def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
+    """Set one coordinate to 0.
+
+    Drawn per clip: whether, and which.
+
+    Args:
+        data_numpy: ``(C, T, V, M)``.
+        p: probability.
+        faithful: no difference; both forms are the original's distribution.
+
+    Raises:
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape, or ``p`` is no probability.
+    """
+    x, applied = _enter("axis_mask", data_numpy, p)
+    if applied:
+        x[:, integer(0, x.shape[1] - 1)] = 0
+    return leave(x)
+
+
+def with_options(**options: Any) -> SimpleNamespace:
+    """These functions with options fixed, for a feeder that calls them as the original does.
+
+    Args:
+        **options: ``faithful`` and ``skeleton``; each goes to the functions that take it.
+
+    Raises:
+        TypeError: an option that no function takes.
+
+    Example:
+        >>> import numpy as np, skelaug
+        >>> tools = with_options(skeleton=skelaug.skeletons["kinect20"])
+        >>> tools.random_spatial_flip(np.ones((3, 50, 20, 1), np.float32)).shape
+        (3, 50, 20, 1)
+    """
+    functions = [globals()[name] for name in __all__ if name != "with_options"]
+    return bind("aimclr.with_options", functions, options)
+
+
+def _enter(name: str, data: Any, p: Any) -> tuple[Tensor, bool]:
+    """The clip, and whether it is changed: decided here, for a clip that stays as it is costs next to nothing."""
+    x = enter(f"aimclr.{name}", data)
+    return x, chance(check.number(f"aimclr.{name}", "p", plain(p), low=0, high=1))

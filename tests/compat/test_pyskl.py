@@ -6,6 +6,7 @@ import copy
 import runpy
 import sys
 import types
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,19 @@ import numpy as np
 import pytest
 import torch
 from cases import SKELETON, V, make_mask, make_x
+from compat import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skelaug import Compose, OneOf, config, policies
 from skelaug import transforms as T
 
-if find_spec("pyskl") and not find_spec("torchvision"):
-    # mmcv 1.x imports it for its zoo of weights, which nothing here uses.
-    sys.modules["torchvision"] = types.ModuleType("torchvision")
-
-from skelaug.compat.pyskl import SkelAug
+with warnings.catch_warnings():
+    if find_spec("pyskl"):
+        warnings.simplefilter("ignore")
+        if not find_spec("torchvision"):  # mmcv 1.x imports it for its zoo of weights, which nothing here uses
+            sys.modules["torchvision"] = types.ModuleType("torchvision")
+    from skelaug.compat.pyskl import SkelAug
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "integrations" / "pyskl_pipeline.py"
 IDENTITY = Compose([])
@@ -436,3 +439,83 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
         "before (2, 120, 25, 3) float32",
         "after  (2, 120, 25, 3) float32 total_frames 120",
     ]
+
+
+# --- inside PYSKL -----------------------------------------------------------------------------------------------------
+
+inside = [
+    pytest.mark.skipif(not find_spec("pyskl"), reason="needs PYSKL: python tools/interop.py --pyskl FOLDER"),
+    pytest.mark.filterwarnings("ignore"),  # what others warn of is not ours to mend
+]
+
+
+def read_example(*, skelaug: bool = True) -> list[dict[str, Any]]:
+    """The pipeline as PYSKL reads it; without skelaug, as its owner had it."""
+    import mmcv
+
+    steps = mmcv.Config.fromfile(str(EXAMPLE)).train_pipeline
+    return [dict(step) for step in steps if skelaug or step["type"] != "SkelAug"]
+
+
+def first_batch(ann_file: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+    """What PYSKL's DataLoader gives first."""
+    from pyskl.datasets import build_dataloader, build_dataset
+
+    data = build_dataset({"type": "PoseDataset", "ann_file": ann_file, "pipeline": pipeline, "split": "xsub_train"})
+    np.random.seed(0)  # noqa: NPY002  UniformSample draws from it
+    torch.manual_seed(0)
+    return next(iter(build_dataloader(data, 8, 0, shuffle=False)))
+
+
+class TestInsidePyskl:
+    pytestmark = inside
+
+    def test_it_is_known_by_name(self) -> None:
+        from pyskl.datasets import PIPELINES
+
+        assert PIPELINES.get("SkelAug") is SkelAug
+
+    @pytest.mark.parametrize("feats", [["j"], ["j", "b", "jm", "bm"]], ids=",".join)
+    @pytest.mark.parametrize("motion", ["procedural", "recorded"])
+    def test_a_batch_is_as_without(
+        self, feats: list[str], motion: str, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> None:
+        recordings = request.getfixturevalue("recordings") if motion == "recorded" else None
+        file = annotations.ntu(tmp_path / "ntu.pkl", recordings)
+        batches = []
+        for skelaug in (False, True):
+            pipeline = read_example(skelaug=skelaug)
+            for step in pipeline:
+                step.update({"feats": feats} if step["type"] == "GenSkeFeat" else {})
+            batches.append(first_batch(file, pipeline))
+        before, after = batches
+        assert list(before) == list(after) and torch.equal(before["label"], after["label"])
+        assert before["keypoint"].shape == after["keypoint"].shape == (8, 1, 2, 100, 25, 3 * len(feats))
+        assert before["keypoint"].dtype == after["keypoint"].dtype == torch.float32
+        assert not torch.isclose(before["keypoint"], after["keypoint"]).flatten(1).all(1).any()
+        alone = ~before["keypoint"][:, 0, 1].flatten(1).any(1)
+        assert alone.sum() == 1 and not after["keypoint"][alone, 0, 1].any()
+
+    def test_two_dimensional_poses_keep_their_scores(self) -> None:
+        """PYSKL's PreNormalize2D makes (x, y, score) of coordinates and scores."""
+        from pyskl.datasets.pipelines import Compose as Pipeline
+
+        policy = {"type": "Compose", "members": [{"type": "Rotate", "degrees": 20}, {"type": "Reverse", "p": 1.0}]}
+        rng = np.random.default_rng(0)
+        given_ = {
+            "keypoint": (rng.random((1, 40, 17, 2)) * 500).astype("float16"),
+            "keypoint_score": (rng.random((1, 40, 17)) * 0.9 + 0.1).astype("float16"),
+            "total_frames": 40,
+            "img_shape": (500, 500),
+        }
+        before, after = (
+            Pipeline(
+                [{"type": "PreNormalize2D"}, *steps, {"type": "GenSkeFeat", "dataset": "coco"}, {"type": "PoseDecode"}]
+            )(copy.deepcopy(given_))["keypoint"]
+            for steps in ([], [{"type": "SkelAug", "policy": policy, "skeleton": "coco17", "coords": 2}])
+        )
+        assert before.shape == after.shape == (1, 40, 17, 3) and before.dtype == after.dtype
+        assert np.array_equal(after[..., 2], before[:, ::-1, :, 2])
+        length = np.linalg.norm(before[:, ::-1, :, :2], axis=-1)
+        np.testing.assert_allclose(np.linalg.norm(after[..., :2], axis=-1), length, rtol=1e-4)
+        assert not np.isclose(after[..., :2], before[:, ::-1, :, :2]).all()

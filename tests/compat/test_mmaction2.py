@@ -77,6 +77,8 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
     with monkeypatch.context() as patch:
         for name, module in stand_ins().items():
             patch.setitem(sys.modules, name, module)
+        # pytest leaves a module half made whose import it tried for doctests and gave up.
+        patch.delitem(sys.modules, "skelaug.compat.mmaction2", raising=False)
         yield importlib.import_module("skelaug.compat.mmaction2")
     del sys.modules["skelaug.compat.mmaction2"]
 

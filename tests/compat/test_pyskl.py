@@ -232,6 +232,10 @@ def test_frames_past_total_frames_are_padding() -> None:
     assert np.ptp(shift, axis=(0, 1, 2)).max() < 1e-5 and (shift > 0.9).all()
     out = SkelAug(T.DropFrame(0.2, fill="remove"))(copy.deepcopy(given_))
     assert out["total_frames"] == 12 and out["keypoint"].shape[1] == 20 and (out["keypoint"][:, 12:] == 0).all()
+    empty = clip(12)
+    empty["keypoint"][:, 10:] = 0  # nobody, but no padding: these frames count
+    out = SkelAug(T.DropFrame(0.2, fill="remove"))(empty)
+    assert out["total_frames"] == out["keypoint"].shape[1] == 10 and (out["keypoint"][:, 8:] == 0).all()
     out = SkelAug(T.CropResize((1, 1), length=8))(copy.deepcopy(given_))
     assert out["total_frames"] == 8 and np.allclose(out["keypoint"][:, -1], given_["keypoint"][:, 14])
 

@@ -24,10 +24,10 @@ PYTEST = MPLBACKEND=Agg OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses
 .DELETE_ON_ERROR:
 # make -j: two pip calls must not write into one environment at once.
 .NOTPARALLEL:
-.PHONY: help demo test test-all lint format bench docs wheel-test clean
+.PHONY: help demo test test-all test-interop lint format bench docs wheel-test clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 demo: $(DEMO) ## views of real motion, in pictures in out/demo, and a minute of pretraining
 	$(BIN)/skelaug demo
@@ -39,6 +39,9 @@ test-all: $(DEV) ## every test, many examples, planted faults, the wheel (at mos
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) $(ARGS)
 	$(PY) tools/planted_faults.py
 	$(PY) tools/wheel_smoke.py
+
+test-interop: $(VENV)/.have-venv ## inside mmaction2, in an environment of its own (ARGS="--pyskl FOLDER": PYSKL too)
+	$(PY) tools/interop.py $(ARGS)
 
 lint: $(DEV) ## formatting, lint, types
 	$(PY) -m ruff format --check .

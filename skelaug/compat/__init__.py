@@ -1,1 +1,1 @@
-"""Drop-ins for other people's pipelines: one module a project, imported by name; none needs that project installed."""
+"""Adapters to other people's pipelines, one module a project; none is imported by skelaug itself."""

@@ -1,0 +1,20 @@
+"""The same training, augmented on the model's device: a batch at once, after the DataLoader.
+
+python tools/train.py docs/integrations/mmaction2_gpu_config.py
+"""
+
+_base_ = "mmaction2_config.py"
+
+policy = dict(type="Compose", members=[dict(type="Rotate", degrees=17), dict(type="GaussianNoise", std=0.01, p=0.5)])
+
+model = dict(data_preprocessor=dict(type="SkelAugDataPreprocessor", policy=policy, skeleton="ntu25"))
+
+train_pipeline = [
+    dict(type="PreNormalize3D"),
+    dict(type="GenSkeFeat", dataset="nturgb+d", feats=["j"]),
+    dict(type="UniformSampleFrames", clip_len=100),
+    dict(type="PoseDecode"),
+    dict(type="FormatGCNInput", num_person=2),
+    dict(type="PackActionInputs"),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

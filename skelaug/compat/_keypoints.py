@@ -1,0 +1,332 @@
+"""What the adapters to PYSKL and mmaction2 share: policies by configuration, and scores that go where joints go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+from skelaug import check, config, linear, policies
+from skelaug.batch import SkeletonBatch, infer_presence
+from skelaug.functional import joints as fj
+from skelaug.functional import time as ft
+from skelaug.policy import Compose, GrowingPolicy, OneOf
+from skelaug.random import fold_in, keys
+from skelaug.skeleton import Skeleton, skeletons
+from skelaug.transform import Params, Transform, apply_where
+from skelaug.transforms import DropFrame, JointMask, JointTimeMask, LimbMask, Mirror
+
+__all__ = ["Policy", "Results", "Step", "View", "follow", "observed"]
+
+Policy = Transform | GrowingPolicy | Mapping[str, Any] | str | Path
+Array = npt.NDArray[Any]
+Results = dict[str, Any]  # what a pipeline hands from step to step
+_MAPS = ("joints", "frames", "position", "after")  # the keys of a linear factor that move joints and frames
+
+
+class View:
+    """One view of a policy on coordinates ``(N, C, T, V, M)``; scores ``(N, S, T, V, M)`` go where the joints go.
+
+    Args:
+        who: the adapter, for messages.
+        policy: see :class:`skelaug.compat.pyskl.SkelAug`.
+        skeleton: of the data.
+        view: of a growing policy.
+        coords: number of leading channels that are coordinates.
+    """
+
+    def __init__(
+        self,
+        who: str,
+        policy: Policy,
+        skeleton: Skeleton | Mapping[str, Any] | str | None,
+        view: int | str,
+        coords: int | None,
+    ) -> None:
+        self.who = who
+        self.skeleton = _find_skeleton(who, skeleton)
+        self.coords = None if coords is None else check.count(who, "coords", coords, low=2)
+        self.transform = _choose_view(who, _find_policy(who, policy, self.skeleton), view)
+        if self.transform.on_graph:
+            raise ValueError(
+                f"{who}: the policy acts on the graph, and these pipelines have no place for a graph per sample; leave "
+                f"out DropEdges and AddEdges"
+            )
+        members = [m for m in self.transform.modules() if isinstance(m, Transform)]
+        self.borrows = [
+            type(m).__name__ for m in members if m.draws_from == "data" and getattr(m, "style", self) is None
+        ]
+        self.relabels = any(isinstance(m, Mirror) and m.label_map is not None for m in members)
+        self.removes = any(isinstance(m, DropFrame) and m.fill == "remove" for m in members)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The channels ``(N, C, T, V, M)`` that are coordinates, and the others."""
+        channels, joints = x.shape[1], x.shape[3]
+        if self.skeleton is not None and joints != len(self.skeleton):
+            raise ValueError(
+                f"{self.who}: skeleton {self.skeleton.name!r} has {len(self.skeleton)} joints, the keypoints have "
+                f"{joints}; pass the skeleton of the data"
+            )
+        if self.coords is None and channels not in (2, 3):
+            raise ValueError(
+                f"{self.who}: the keypoints have {channels} channels; say how many of them are coordinates, as in "
+                f"coords=3 for (x, y, z, score), and augment joints before GenSkeFeat makes more streams of them"
+            )
+        if self.coords is not None and self.coords > channels:
+            raise ValueError(f"{self.who}(coords={self.coords}): the keypoints have only {channels} channels")
+        coords = self.coords or channels
+        return x[:, :coords], x[:, coords:]
+
+    def __call__(
+        self, batch: SkeletonBatch, scores: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[SkeletonBatch, Tensor]:
+        """Augment the coordinates; move the scores along."""
+        if not scores.shape[1]:
+            out = self.transform(batch, generator=generator)
+            return out, out.x[:, :0]
+        out, params = self.transform(batch, generator=generator, return_params=True)
+        return out, follow(self.transform, batch.replace(x=scores, label=None), params).x
+
+
+def observed(x: Tensor, scores: Tensor) -> Tensor:
+    """Bool ``(N, T, V, M)``: persons are absent where all their joints are 0, joints where they and their score are."""
+    seen = infer_presence(x)
+    if scores.shape[1]:
+        seen = seen & (x.bool().any(1) | scores.bool().any(1))
+    return seen.expand(-1, -1, x.shape[3], -1)
+
+
+def follow(transform: Transform, scores: SkeletonBatch, params: Params) -> SkeletonBatch:
+    """Move scores to where ``transform`` moved the joints by these params, and do nothing else to them.
+
+    Frames, joints and persons change place; resampling in time interpolates; what is hidden (masked joints, dropped
+    frames) or removed gets the score 0. Matrices, noise, blur and the like leave scores alone.
+
+    Args:
+        transform: that was applied to the coordinates.
+        scores: ``(N, S, T, V, M)``, with the presence that the coordinates had.
+        params: that it drew.
+    """
+    keep = params.get("apply")
+    if keep is None:
+        return _follow(transform, scores, params)
+    return apply_where(keep, lambda part, drawn: _follow(transform, part, drawn), scores, params)
+
+
+def _follow(transform: Transform, scores: SkeletonBatch, params: Params) -> SkeletonBatch:
+    match transform:
+        case Compose():
+            for member, drawn in zip(transform, params["members"], strict=True):
+                scores = follow(member, scores, drawn)
+            return scores
+        case OneOf():
+            for i, member in enumerate(transform):
+                scores = apply_where(
+                    params["choice"] == i,
+                    lambda part, drawn, member=member: follow(member, part, drawn),  # type: ignore[misc]
+                    scores,
+                    params["members"][i],
+                )
+            return scores
+        case JointMask() | LimbMask() | JointTimeMask():
+            return scores.replace(x=fj.fill_joints(scores.x, params["mask"], 0.0))
+        case DropFrame():
+            return transform.op(scores, params)
+    if transform.linear or isinstance(transform, Mirror):
+        return linear.apply(scores, {key: params[key] for key in _MAPS if key in params})
+    return transform.op(scores, params) if transform.moves_presence else scores
+
+
+class Step:
+    """A step of a pipeline that sees one clip at a time; see :class:`skelaug.compat.pyskl.SkelAug`."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        skeleton: Skeleton | Mapping[str, Any] | str | None = None,
+        view: int | str = -1,
+        coords: int | None = None,
+    ) -> None:
+        who = type(self).__name__
+        self._view = View(who, policy, skeleton, view, coords)
+        if self._view.borrows:
+            raise ValueError(
+                f"{who}: {', '.join(self._view.borrows)} borrows from the other samples of a batch, and a pipeline "
+                f"sees one clip at a time; give it a style, or augment batches"
+            )
+
+    def __call__(self, results: Results) -> Results:
+        """Augment ``results`` and return it."""
+        return _augment_clip(self._view, results)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(policy={self._view.transform!r}, coords={self._view.coords})"
+
+
+def _augment_clip(view: View, results: Results) -> Results:
+    """Augment ``results["keypoint"]`` of one clip, and what belongs to it, in ``results`` itself."""
+    who = view.who
+    keypoint, score = _arrays(who, results)
+    frames: int = keypoint.shape[1]
+    total, sampled = int(results.get("total_frames", frames)), "frame_inds" in results
+    if sampled and (view.removes or view.transform.length is not None or results.get("num_clips", 1) > 1):
+        raise ValueError(
+            f"{who}: frames have been sampled already, so that their number must not change any more nor several clips "
+            f"follow one another; put {who} before UniformSampleFrames"
+        )
+    if not sampled and not 0 <= total <= frames:
+        raise ValueError(
+            f"{who}: total_frames is {total}, keypoint has {frames} frames, shape {keypoint.shape}; it must count them"
+        )
+
+    x, scores = view.split(_channels_first(keypoint))
+    if score is not None:
+        scores = torch.cat([scores, _channels_first(score[..., None]).to(scores.dtype)], 1)
+    seen = observed(x, scores)
+    if not sampled:
+        seen = seen & (torch.arange(frames) < total)[:, None, None]  # past total_frames there is padding
+    label = _label(view, results)
+    batch = SkeletonBatch(x, seen, label=label)
+    with torch.no_grad():
+        out, moved = view(batch, scores, _worker_generator())
+    assert out.mask is not None
+
+    length = out.x.shape[2]
+    if not sampled:
+        resized = view.transform.length is not None
+        left = length if resized else total
+        if view.removes and out.mask.any():
+            left = _end(out.mask) + (0 if resized else total - _end(seen))
+        if resized or total == frames:
+            length = left  # frames that were removed are cut off; in a padded clip they become padding
+        if "total_frames" in results:
+            results["total_frames"] = left
+    whole = torch.cat([out.x, moved], 1)[0, :, :length].permute(3, 1, 2, 0).numpy()
+    if score is not None:
+        results["keypoint_score"] = np.ascontiguousarray(whole[..., -1], dtype=score.dtype)
+        whole = whole[..., :-1]
+    results["keypoint"] = np.ascontiguousarray(whole, dtype=keypoint.dtype)
+    if label is not None:
+        assert out.label is not None
+        results["label"] = type(results["label"])(out.label.item())
+    return results
+
+
+def _arrays(who: str, results: Results) -> tuple[Array, Array | None]:
+    """``keypoint`` and, if there is one, ``keypoint_score``, checked."""
+    keypoint, score = results.get("keypoint"), results.get("keypoint_score")
+    if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4:
+        got = f"shape {keypoint.shape}" if isinstance(keypoint, np.ndarray) else type(keypoint).__name__
+        raise ValueError(
+            f"{who}: results['keypoint'] must be an array (M, T, V, C) = person, frame, joint, channel; got {got}; put "
+            f"{who} before FormatGCNInput"
+        )
+    if score is not None and (not isinstance(score, np.ndarray) or score.shape != keypoint.shape[:3]):
+        got = f"shape {score.shape}" if isinstance(score, np.ndarray) else type(score).__name__
+        raise ValueError(
+            f"{who}: results['keypoint_score'] must be an array (M, T, V) = {keypoint.shape[:3]} to fit keypoint, "
+            f"got {got}"
+        )
+    for name, array in (("keypoint", keypoint), ("keypoint_score", score)):
+        if array is not None and not np.issubdtype(array.dtype, np.floating):
+            raise TypeError(
+                f"{who}: results[{name!r}] must be floating point, got {array.dtype}; write .astype('float32')"
+            )
+    return keypoint, score
+
+
+def _channels_first(array: Array) -> Tensor:
+    """A tensor ``(1, C, T, V, M)`` of its own from ``(M, T, V, C)``, at least float32: halves lose pixels in sums."""
+    wide = np.float64 if array.dtype.itemsize > 4 else np.float32
+    return torch.from_numpy(np.array(array.transpose(3, 1, 2, 0), dtype=wide, order="C"))[None]
+
+
+def _label(view: View, results: Results) -> Tensor | None:
+    if not view.relabels:
+        return None
+    label = results.get("label")
+    if isinstance(label, bool) or not isinstance(label, int | np.integer):
+        raise ValueError(
+            f"{view.who}: Mirror(label_map=…) changes labels, so results['label'] must be a whole number, got {label!r}"
+        )
+    return torch.tensor([int(label)])
+
+
+def _end(mask: Tensor) -> int:
+    """The frame after the last in which anybody is present."""
+    start, length = ft.valid_span(mask)
+    return int(start + length)
+
+
+_workers: dict[tuple[int, int], torch.Generator] = {}
+
+
+def _worker_generator() -> torch.Generator | None:
+    """The generator of this worker of a DataLoader, for all adapters in it; the global one in the main process.
+
+    OpenMMLab's ``worker_init_fn`` seeds torch alike in every epoch. The worker's own seed, which its DataLoader draws
+    anew each epoch, tells the epochs apart; what ``worker_init_fn`` set and the rank tell ranks apart.
+    """
+    worker = get_worker_info()
+    if worker is None:
+        return None
+    seeds = worker.seed, torch.initial_seed()
+    if seeds not in _workers:
+        key = fold_in(keys(*seeds, [0]), int(os.environ.get("RANK", "0")))
+        _workers.clear()
+        _workers[seeds] = torch.Generator().manual_seed(int(key))
+    return _workers[seeds]
+
+
+def _choose_view(who: str, policy: Transform | GrowingPolicy, view: int | str) -> Transform:
+    """The view of a growing policy by index or name; a single transform is its own only view."""
+    names = policy.names if isinstance(policy, GrowingPolicy) else ("",)
+    whole = isinstance(view, int) and not isinstance(view, bool) and -len(names) <= view < len(names)
+    if not whole and view not in names:
+        wanted = f"one of {', '.join(map(repr, names))} or " if isinstance(policy, GrowingPolicy) else ""
+        raise ValueError(
+            f"{who}(view={view!r}): view must be {wanted}an index of the policy's {len(names)} views, got {view!r}"
+        )
+    if not isinstance(policy, GrowingPolicy):
+        return policy
+    return policy[view if isinstance(view, int) else names.index(view)]
+
+
+def _find_policy(who: str, policy: Any, skeleton: Skeleton | None) -> Transform | GrowingPolicy:
+    if isinstance(policy, str) and policy in policies.__all__:
+        if skeleton is None:
+            raise ValueError(f"{who}(policy={policy!r}): a preset is built for a skeleton; give one: skeleton='ntu25'")
+        policy = getattr(policies, policy)(skeleton)
+    elif isinstance(policy, str | Path):
+        path = Path(policy)
+        if path.suffix not in (".yaml", ".yml") or not path.is_file():
+            raise ValueError(
+                f"{who}(policy={policy!r}): give a preset ({', '.join(policies.__all__)}) or an existing .yaml file as "
+                f"skelaug.config.to_yaml writes it"
+            )
+        policy = config.from_yaml(path)
+    elif isinstance(policy, Mapping):
+        policy = config.from_dict(dict(policy))
+    if not isinstance(policy, Transform | GrowingPolicy):
+        raise TypeError(
+            f"{who}(policy={policy!r}): policy must be a skelaug transform or policy, a dict as skelaug.config.to_dict "
+            f"makes it, a .yaml file or the name of a preset, got {type(policy).__name__}"
+        )
+    return policy
+
+
+def _find_skeleton(who: str, skeleton: Any) -> Skeleton | None:
+    if skeleton is None:
+        return None
+    if isinstance(skeleton, str):
+        return skeletons[check.choice(who, "skeleton", skeleton, tuple(skeletons))]
+    if isinstance(skeleton, Mapping):
+        return Skeleton.from_dict(dict(skeleton))
+    return check.skeleton(who, skeleton)

@@ -232,3 +232,21 @@ def test_nothing_of_that_name() -> None:
             missing()
     with pytest.raises(ImportError, match="cannot import name 'Wobbel'"):
         exec("from skelaug.transforms import Wobbel")
+
+
+@pytest.mark.slow
+def test_the_conformance_suite_runs_over_a_guest(horse: Path) -> None:
+    (horse / "horse_cases.py").write_text(
+        "from cases import Case\nfrom skelaug_horse import Wobble\n"
+        "CASES = [Case('Wobble', lambda **given: Wobble(0.1, **given))]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/test_conformance.py", "-k", "Wobble", "-q", "-p", "no:cacheprovider"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [horse, ROOT])), "SKELAUG_CASES": "horse_cases:CASES"},
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 10  # type: ignore[index]

@@ -44,8 +44,8 @@ class AugmentColumn:
         >>> augment = AugmentColumn("crossclr", "coco17", column="keypoint", layout="TVC")
         >>> rows = {"keypoint": torch.randn(2, 30, 17, 2).tolist(), "label": [3, 4]}
         >>> views = augment(rows)["keypoint"]
-        >>> len(views), views[0][0].shape
-        (2, torch.Size([30, 17, 2]))
+        >>> [view.shape for row in views for view in row]
+        [torch.Size([30, 17, 2]), torch.Size([30, 17, 2])]
     """
 
     def __init__(

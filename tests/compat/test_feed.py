@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from cases import SKELETON, V, make_mask, make_x
+from ghost import GhostMode
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -226,6 +227,23 @@ def test_a_model_in_its_own_layout_with_a_dict() -> None:
     assert model({"x": x}).shape == (5, 2, 64, V, 3) and model.eval()({"x": x}) is x
 
 
+def test_nothing_leaves_the_models_device() -> None:
+    """Fake numbers on a fake accelerator: a copy to the host or a stray CPU tensor would raise."""
+    with GhostMode(allow_non_fake_inputs=True):
+        x = torch.randn(4, 2, 12, V, 3, device="ghost")
+        out = Augment(nn.Flatten(), policies.aimclr(SKELETON)[1], layout="NMTVC")(x)
+        assert out.device.type == "ghost" and out.shape == (4, 2 * 12 * V * 3)
+        augment = AugmentBatch(policies.hiclr(SKELETON), layout="NMTVC", key="x", length="n")
+        new = augment({"x": x, "n": torch.ones(4, dtype=torch.int64, device="ghost")})
+        assert {v.device.type for v in new["x"] + new["n"]} == {"ghost"} and new["n"][0].shape == (4,)
+
+
+def test_a_compiled_model_in_the_wrapper() -> None:
+    x, policy = make_x(), T.Shear(0.5)
+    compiled = torch.compile(nn.Sequential(nn.Flatten(), nn.Tanh()), backend="eager", fullgraph=True)
+    torch.testing.assert_close(after(0, Augment(compiled, policy), x), after(0, policy, x).flatten(1).tanh())
+
+
 def test_a_models_weights_are_its_own_and_the_token_learns() -> None:
     model = Augment(nn.Sequential(nn.Flatten(), nn.Linear(3 * 12 * V * 2, 4)), T.JointMask(0.3, fill="token"))
     assert set(model.state_dict()) == {"augment.policy.token", "model.1.weight", "model.1.bias"}
@@ -345,7 +363,7 @@ def test_draws_differ_over_workers_and_epochs_and_repeat_for_a_seed(start: str, 
         for epoch in first:
             base = int(torch.empty((), dtype=torch.int64).random_())
             clips = torch.from_numpy(np.stack([Feeder().clip] * 4))
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=[]):
                 for worker in range(2):
                     torch.manual_seed(base + worker)
                     for _, x in epoch[worker::2]:

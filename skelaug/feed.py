@@ -264,6 +264,8 @@ class Collate:
         try:
             batch = self.collate(samples)
         except RuntimeError as error:
+            if self.collate is not default_collate:
+                raise
             raise ValueError(
                 f"Collate: the samples do not stack: {error}; pad them to one number of frames, or let a sample hold "
                 f"skelaug.SkeletonBatch.from_list([clip]), which is padded here"

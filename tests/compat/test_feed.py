@@ -306,6 +306,8 @@ def test_clips_of_unequal_length() -> None:
     clips = [make_x(1, t=t)[0] for t in (12, 7)]
     with pytest.raises(ValueError, match=r"the samples do not stack: .*SkeletonBatch.from_list\(\[clip\]\)"):
         Collate(T.Shear(0.5))([(clip, 0) for clip in clips])
+    with pytest.raises(RuntimeError, match="stack expects"):  # a collate of the user's own speaks for itself
+        Collate(T.Shear(0.5), collate=torch.stack)(clips)
     batch, label = Collate(T.Shear(0.5))([(SkeletonBatch.from_list([clip]), i) for i, clip in enumerate(clips)])
     assert batch.x.shape == (2, 3, 12, V, 2) and not batch.presence[1, 7:].any() and label.tolist() == [0, 1]
 

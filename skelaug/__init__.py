@@ -1,7 +1,8 @@
 """skelaug: batched, per-sample random, replayable augmentation of human skeletons, from weak to strong."""
 
-from skelaug import functional, policies, random, transforms
+from skelaug import config, functional, policies, random, transforms
 from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.feed import Augment, AugmentBatch, Collate
 from skelaug.motion import sample_motion, synthetic_motion
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton, skeletons
@@ -9,12 +10,16 @@ from skelaug.transform import Transform
 
 __version__ = "0.1.0"
 __all__ = [
+    "Augment",
+    "AugmentBatch",
+    "Collate",
     "Compose",
     "GrowingPolicy",
     "OneOf",
     "Skeleton",
     "SkeletonBatch",
     "Transform",
+    "config",
     "functional",
     "policies",
     "random",

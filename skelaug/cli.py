@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(name: str, path: str, arguments: list[str]) -> int:
     from skelaug.arrays import ArrayError
     from skelaug.commands import Refused
+    from skelaug.plugins import PluginError
 
     try:
         module = importlib.import_module(path)
@@ -96,7 +97,7 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nskelaug {name}: interrupted", file=sys.stderr)
         return 130
-    except (ArrayError, Refused, OSError) as error:
+    except (ArrayError, PluginError, Refused, OSError) as error:
         print(f"skelaug {name}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,30 +1,106 @@
-"""Policies and transforms as plain data, and back, losslessly: a dict of names and numbers, or YAML."""
+"""Policies and transforms as plain data, and back, losslessly: a dict of names and numbers, or YAML.
+
+A mapping with a ``type`` says everything: the class and its arguments. A mapping with a ``preset`` names a function of
+:mod:`skelaug.policies`, the skeleton and its other arguments. Both may stand inside each other, in a file and in a
+framework's configuration; :func:`resolve` is what every adapter calls on what it is given.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from skelaug import transforms
+from skelaug import plugins, policies, transforms
 from skelaug.batch import SkeletonBatch
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
 
-__all__ = ["from_dict", "from_yaml", "to_dict", "to_yaml"]
+__all__ = ["TYPES", "find_skeleton", "from_dict", "from_yaml", "resolve", "to_dict", "to_yaml"]
 
-_TYPES: dict[str, type] = {name: getattr(transforms, name) for name in transforms.__all__}
-_TYPES |= {"Compose": Compose, "OneOf": OneOf, "GrowingPolicy": GrowingPolicy}
+TYPES: dict[str, type] = {name: getattr(transforms, name) for name in transforms.__all__}
+"""Our own types by name; :mod:`skelaug.plugins` knows those of other packages."""
+TYPES |= {"Compose": Compose, "OneOf": OneOf, "GrowingPolicy": GrowingPolicy}
+
+
+def resolve(
+    policy: Transform | GrowingPolicy | str | Path | Mapping[str, Any],
+    skeleton: Skeleton | str | Mapping[str, Any] | None = None,
+) -> Any:
+    """The policy that is meant, however it was given.
+
+    Args:
+        policy: a transform or policy (returned as it is), the name of a preset (``"hiclr"``, or one that another
+            package registered), a mapping as :func:`from_dict` takes it, or the path of a ``.yaml`` file with one.
+        skeleton: of the data; where the policy needs a skeleton and does not say which. A Skeleton, the name of one, or
+            its :meth:`~skelaug.Skeleton.to_dict`.
+
+    Returns:
+        A Transform or a GrowingPolicy.
+
+    Raises:
+        TypeError: ``policy`` is none of these.
+        ValueError: no such preset or file, no skeleton where one is needed, or the file is wrong.
+
+    Example:
+        >>> resolve("crossclr", "ntu25").names
+        ('basic',)
+        >>> resolve({"preset": "ctrgcn", "length": 32}, "ntu25")[0]
+        CropResize(length=32)
+        >>> resolve({"type": "Shear", "amount": 0.3})
+        Shear(amount=0.3)
+    """
+    bones = None if skeleton is None else find_skeleton(skeleton)
+    match policy:
+        case Transform() | GrowingPolicy():
+            return policy
+        case Mapping():
+            return _from_dict(policy, bones)
+        case Path():
+            return _from_file(policy, bones)
+        case str() if Path(policy).suffix in (".yaml", ".yml"):
+            return _from_file(Path(policy), bones)
+        case str():
+            return _preset({"preset": policy}, bones)
+    raise TypeError(
+        f"resolve({policy!r}): expected a transform or policy, the name of a preset, a mapping with a 'type' or a "
+        f"'preset', or the path of a .yaml file; got {type(policy).__name__}"
+    )
+
+
+def find_skeleton(given: Skeleton | str | Mapping[str, Any]) -> Skeleton:
+    """The skeleton that is meant: one itself, the name of a known one, or its plain form.
+
+    Raises:
+        ValueError: no such skeleton, or the plain form is off.
+
+    Example:
+        >>> find_skeleton("coco17")
+        skeletons['coco17']
+    """
+    match given:
+        case Skeleton():
+            return given
+        case str() if given in skeletons:
+            return skeletons[given]
+        case Mapping() if given.keys() == {"skeleton"}:
+            return find_skeleton(given["skeleton"])
+        case Mapping():
+            return Skeleton.from_dict(given)
+    raise ValueError(f"no skeleton {given!r}; known: {', '.join(skeletons)}")
 
 
 def to_dict(item: Transform | GrowingPolicy) -> dict[str, Any]:
     """Describe a transform or policy: its ``type`` and every argument that differs from its default.
 
     Raises:
-        TypeError: an argument has no plain form (the ``style`` batch of SkeleAdaIN).
+        TypeError: an argument has no plain form (the ``style`` batch of SkeleAdaIN), or a class has no name that
+            :func:`from_dict` would find (your own, not registered).
 
     Example:
         >>> to_dict(transforms.Shear(0.3, p=0.5))
@@ -38,15 +114,18 @@ def to_dict(item: Transform | GrowingPolicy) -> dict[str, Any]:
         if item.stream is not None:
             found["stream"] = to_dict(item.stream)
         return found
-    if type(item).__name__ not in _TYPES or _TYPES[type(item).__name__] is not type(item):
-        raise TypeError(f"to_dict: {type(item).__name__} is not a transform of skelaug; only those have a plain form")
+    if _find_type(type(item).__name__) is not type(item):
+        raise TypeError(
+            f"to_dict: {type(item).__name__} is neither a transform of skelaug nor registered as one (see "
+            f"skelaug.plugins); only those have a plain form"
+        )
     return {"type": type(item).__name__} | {k: _plain(item, k, v) for k, v in item.arguments().items()}
 
 
 def _plain(owner: Transform, name: str, value: Any) -> Any:
     match value:
         case Skeleton():
-            return {"skeleton": value.name if skeletons.get(value.name) == value else value.to_dict()}
+            return {"skeleton": value.name if skeletons.holds(value) else value.to_dict()}
         case Transform():
             return to_dict(value)
         case Tensor():
@@ -60,42 +139,91 @@ def _plain(owner: Transform, name: str, value: Any) -> Any:
     return value
 
 
-def from_dict(data: dict[str, Any]) -> Any:
-    """Build the transform or policy that :func:`to_dict` described.
+def from_dict(data: Mapping[str, Any]) -> Any:
+    """Build the transform or policy that :func:`to_dict` described, or a preset.
+
+    Args:
+        data: a mapping with a ``type``, the name of a class, or a ``preset``, the name of a function of
+            :mod:`skelaug.policies`; the other entries are its arguments.
 
     Raises:
-        ValueError: an unknown type or argument.
+        ValueError: an unknown type, preset, skeleton or argument.
 
     Example:
         >>> from_dict({"type": "Shear", "amount": 0.3})
         Shear(amount=0.3)
+        >>> from_dict({"preset": "hiclr", "skeleton": "ntu25", "strong": "all"}).names
+        ('basic', 'normal', 'strong')
     """
-    if not isinstance(data, dict) or "type" not in data:
+    return _from_dict(data, None)
+
+
+def _from_dict(data: Any, bones: Skeleton | None) -> Any:
+    if isinstance(data, Mapping) and "preset" in data:
+        return _preset(data, bones)
+    if not isinstance(data, Mapping) or "type" not in data:
         raise ValueError(
-            f"from_dict: expected a mapping with a 'type', such as {{'type': 'Shear', 'amount': 0.5}}, got {data!r}"
+            f"from_dict: expected a mapping with a 'type', such as {{'type': 'Shear', 'amount': 0.5}}, or a 'preset', "
+            f"got {data!r}"
         )
-    kind = _TYPES.get(data["type"])
+    kind = _find_type(data["type"])
     if kind is None:
-        raise ValueError(f"from_dict: unknown type {data['type']!r}; known: {', '.join(sorted(_TYPES))}")
-    arguments = {k: _build(v) for k, v in data.items() if k != "type"}
+        known = sorted([*TYPES, *plugins.names("transforms")])
+        raise ValueError(f"from_dict: unknown type {data['type']!r}; known: {', '.join(known)}")
+    arguments = {k: _argument(k, v, bones) for k, v in data.items() if k != "type"}
+    needed = inspect.signature(kind).parameters.get("skeleton")
+    if bones is not None and needed is not None and needed.default is needed.empty:
+        arguments.setdefault("skeleton", bones)
     try:
         return kind(**arguments)
     except TypeError as error:
         raise ValueError(f"from_dict: {data['type']} does not take these arguments: {error}") from error
 
 
-def _build(value: Any) -> Any:
-    if isinstance(value, dict):
-        if "type" in value:
-            return from_dict(value)
+def _find_type(name: Any) -> Any:
+    return (TYPES.get(name) or plugins.find("transforms", name)) if isinstance(name, str) else None
+
+
+def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
+    name = data["preset"]
+    make = getattr(policies, name) if name in policies.__all__ else plugins.find("policies", str(name))
+    if make is None:
+        known = ", ".join([*policies.__all__, *plugins.names("policies")])
+        raise ValueError(f"no preset {name!r}; known: {known}; or give an existing .yaml file")
+    own = data.get("skeleton")
+    bones = bones if own is None else find_skeleton(own)
+    if bones is None:
+        raise ValueError(
+            f"preset {name!r} needs the skeleton of the data, such as {{'preset': {name!r}, 'skeleton': 'ntu25'}}"
+        )
+    arguments = {k: _argument(k, v, bones) for k, v in data.items() if k not in ("preset", "skeleton")}
+    try:
+        made = make(bones, **arguments)
+    except TypeError as error:
+        raise ValueError(f"preset {name!r} does not take these arguments: {error}") from error
+    if not isinstance(made, Transform | GrowingPolicy):
+        raise plugins.PluginError(
+            f"the policy {name!r}, registered as {make!r}, must return a Transform or a GrowingPolicy, got {made!r}"
+        )
+    return made
+
+
+def _argument(name: str, value: Any, bones: Skeleton | None) -> Any:
+    # Written by hand it is a name; to_dict's {"skeleton": name} says the same, and may stand for other arguments too.
+    return find_skeleton(value) if name == "skeleton" and value is not None else _build(value, bones)
+
+
+def _build(value: Any, bones: Skeleton | None) -> Any:
+    if isinstance(value, Mapping):
+        if "type" in value or "preset" in value:
+            return _from_dict(value, bones)
         if value.keys() == {"skeleton"}:
-            known = value["skeleton"]
-            return skeletons[known] if isinstance(known, str) else Skeleton.from_dict(known)
+            return find_skeleton(value)
         if value.keys() == {"tensor"}:
             return torch.tensor(value["tensor"])
-        return {k: _build(v) for k, v in value.items()}
-    if isinstance(value, list):
-        built = [_build(v) for v in value]
+        return {k: _build(v, bones) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        built = [_build(v, bones) for v in value]
         # Ranges are pairs of numbers; lists of anything else stay lists.
         return tuple(built) if built and all(isinstance(v, int | float) for v in built) else built
     return value
@@ -110,9 +238,30 @@ def to_yaml(item: Transform | GrowingPolicy, path: str | Path | None = None) -> 
 
 
 def from_yaml(source: str | Path) -> Any:
-    """Build the transform or policy of a YAML file (a Path) or text (a str)."""
-    text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-    return from_dict(_yaml().safe_load(text))
+    """Build the transform or policy of a YAML file (a Path) or text (a str).
+
+    Raises:
+        ValueError: the text is no YAML, or describes none; the message names the file.
+    """
+    return _from_file(source, None) if isinstance(source, Path) else _from_text(source, None)
+
+
+def _from_file(path: Path, bones: Skeleton | None) -> Any:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        return _from_text(path.read_text(encoding="utf-8"), bones)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _from_text(text: str, bones: Skeleton | None) -> Any:
+    yaml = _yaml()
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+    return _from_dict(data, bones)
 
 
 def _yaml() -> Any:

@@ -8,10 +8,11 @@ and absent people stay absent.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from skelaug import check
+from skelaug import check, plugins
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -241,3 +242,10 @@ def _stream(who: str, skeleton: Skeleton, stream: str) -> Transform | None:
         case "bone_motion":
             return BoneMotion(skeleton)
     return None
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for a policy
+
+    def __getattr__(name: str) -> Any:
+        """What other packages registered."""
+        return plugins.attribute("policies", name)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skelaug import plugins
+
 __all__ = ["Skeleton", "skeletons"]
 
 
@@ -172,7 +174,7 @@ class Skeleton:
         return len(self.joints)
 
     def __repr__(self) -> str:
-        if skeletons.get(self.name) == self:
+        if skeletons.holds(self):
             return f"skeletons[{self.name!r}]"
         return f"<Skeleton {self.name!r}, {len(self)} joints>"
 
@@ -280,33 +282,44 @@ class Skeleton:
 
 
 class _Skeletons(Mapping[str, Skeleton]):
-    """The known skeletons by name."""
+    """The known skeletons by name: ours, then those that other packages registered (see :mod:`skelaug.plugins`)."""
 
-    def __init__(self, known: Iterable[Skeleton]) -> None:
-        self._known = {skeleton.name: skeleton for skeleton in known}
+    def __init__(self, ours: Iterable[Skeleton]) -> None:
+        self.ours: Mapping[str, Skeleton] = MappingProxyType({skeleton.name: skeleton for skeleton in ours})
+        self._loaded = dict(self.ours)
 
     def __getitem__(self, name: str) -> Skeleton:
-        if name not in self._known:
+        found = self.get(name)
+        if found is None:
             raise KeyError(
-                f"no skeleton {name!r}; known: {', '.join(self._known)}; skelaug.Skeleton.from_edges(…) makes your own"
+                f"no skeleton {name!r}; known: {', '.join(self)}; skelaug.Skeleton.from_edges(…) makes your own"
             )
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._known
+        return found  # type: ignore[no-any-return]
 
     def get(self, name: str, default: Any = None) -> Any:
         """The skeleton of that name, or the default."""
-        return self._known.get(name, default)
+        if name not in self._loaded:
+            found = plugins.find("skeletons", name)
+            if found is None:
+                return default
+            self._loaded[name] = found
+        return self._loaded[name]
+
+    def holds(self, skeleton: Skeleton) -> bool:
+        """The skeleton is known by its name; nobody's package is loaded to find out."""
+        return self._loaded.get(skeleton.name) == skeleton
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.ours, *plugins.names("skeletons")])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
 
     def __repr__(self) -> str:
-        return f"skeletons({', '.join(self._known)})"
+        return f"skeletons({', '.join(self)})"
 
 
 _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
@@ -361,7 +374,7 @@ _KINECT = """
 #: The known skeletons by name. The trees are those of the field's code: ST-GCN's and CTR-GCN's for the Kinects and
 #: OpenPose, PYSKL's for COCO, the body models' own elsewhere. MediaPipe has no trunk: as in COCO's tree, the shoulders
 #: hang on the nose.
-skeletons: Mapping[str, Skeleton] = _Skeletons(
+skeletons = _Skeletons(
     [
         _named(
             "ntu25",

@@ -5,6 +5,8 @@ A new transform gets one line here, and with it every conformance test.
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -146,7 +148,15 @@ POLICIES = [
     Case("pyskl_strong", lambda: policies.pyskl_strong(S, length=9), gated=False),
     Case("skateformer", lambda: policies.skateformer(S, length=8), gated=False, on_others=True),
 ]
-CASES = TRANSFORMS + POLICIES
+
+
+def _guests() -> list[Case]:
+    """Another package's cases, such as ``SKELAUG_CASES=my_package.cases:CASES``: the suite runs over them too."""
+    module, _, name = os.environ.get("SKELAUG_CASES", "").partition(":")
+    return list(getattr(importlib.import_module(module), name)) if module else []
+
+
+CASES = TRANSFORMS + POLICIES + _guests()
 
 
 def make_x(

@@ -212,9 +212,9 @@ def test_damaged_and_missing_files_are_explained(
     ("arguments", "message"),
     [
         (["--skeleton", "ntu26"], "--skeleton ntu26: give one of ntu25, kinect20"),
-        (["--skeleton", "kinect20", "--policy", "best"], "--policy best: give one of aimclr"),
+        (["--skeleton", "kinect20", "--policy", "best"], "--policy best: no preset 'best'; known: aimclr"),
         (["--skeleton", "kinect20", "--strong", "huge"], "strong must be one of 'mask'"),
-        (["--skeleton", "kinect20", "--policy", "ctrgcn", "--strong", "all"], "ctrgcn has no such choice"),
+        (["--skeleton", "kinect20", "--policy", "ctrgcn", "--strong", "all"], "unexpected keyword argument 'strong'"),
         (["--skeleton", "kinect20", "--layout", "NCTVQ"], "cannot read 'NCTVQ' at 'Q'"),
         (["--skeleton", "kinect20", "--layout", "CNTVM"], "must begin with N"),
         (["--skeleton", "kinect20", "--array", "x"], "holds one array without a name"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import json
 import math
 import os
@@ -45,7 +44,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("input", type=Path, help='a .npy or .npz file of floating-point sequences; a .npz may hold lengths as "length"')
     add("--skeleton", required=True, help="name of a known skeleton, or a .json file as Skeleton.to_dict writes it")
     add("--out", required=True, type=Path, help="folder to write to; it appears when all is done, or not at all")
-    add("--policy", default="hiclr", help="name of a preset, or a .yaml file as skelaug.config.to_yaml writes it")
+    add(
+        "--policy",
+        default="hiclr",
+        help="name of a preset, ours or an installed package's, or a .yaml file of skelaug.config",
+    )
     add("--strong", help="the strong stage of hiclr: mask, edges, adain or all")
     add("--stream", help="what the views show: joint, bone, motion or bone_motion")
     add("--seed", type=int, default=0, help="of the draws")
@@ -139,20 +142,12 @@ def run(
 
 def _policy(given: str, skeleton: Skeleton, strong: str | None, stream: str | None) -> GrowingPolicy | Transform:
     options = {name: value for name, value in (("strong", strong), ("stream", stream)) if value is not None}
-    presets = skelaug.policies.__all__
     try:
-        if given in presets:
-            make = getattr(skelaug.policies, given)
-            for name in options:
-                if name not in inspect.signature(make).parameters:
-                    raise Refused(f"--{name}: the policy {given} has no such choice")
-            return make(skeleton, **options)  # type: ignore[no-any-return]
-        path = Path(given)
-        if path.suffix not in (".yaml", ".yml") or not path.is_file():
-            raise Refused(f"--policy {given}: give one of {', '.join(presets)}, or an existing .yaml file")
+        if Path(given).suffix not in (".yaml", ".yml"):
+            return config.resolve({"preset": given, **options}, skeleton)  # type: ignore[no-any-return]
         if options:
             raise Refused(f"--{next(iter(options))} is for presets; write it into {given} instead")
-        return config.from_yaml(path)  # type: ignore[no-any-return]
+        return config.resolve(Path(given), skeleton)  # type: ignore[no-any-return]
     except (ValueError, TypeError) as error:
         raise Refused(f"--policy {given}: {error}") from error
 

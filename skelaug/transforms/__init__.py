@@ -1,5 +1,8 @@
 """Every transform, found by the axis it acts on: space, time, joints, values, graph."""
 
+from typing import TYPE_CHECKING, Any
+
+from skelaug import plugins
 from skelaug.transforms.graph import AddEdges, DropEdges
 from skelaug.transforms.joints import (
     Bone,
@@ -74,3 +77,9 @@ __all__ = [
     "TimeWarp",
     "Translate",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take any name for a transform
+
+    def __getattr__(name: str) -> Any:
+        """What other packages registered."""
+        return plugins.attribute("transforms", name)

@@ -1,0 +1,121 @@
+"""Lightning (2.x): augment each training batch on its device, by a mix-in or a callback.
+
+The mix-in is for a LightningModule or a LightningDataModule that you write; there it holds a policy with a learnable
+fill too. The callback is for a Trainer whose modules you would rather leave alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from skelaug.feed import AugmentBatch, Key, Policy
+from skelaug.skeleton import Skeleton
+
+try:
+    from lightning.pytorch import Callback
+except ImportError:
+    try:
+        from pytorch_lightning import Callback
+    except ImportError as error:
+        raise ImportError("skelaug.compat.lightning needs Lightning: pip install lightning") from error
+
+__all__ = ["AugmentCallback", "Augmented"]
+
+
+class Augmented:
+    """Mix-in, named before the Lightning class: augments training batches after their transfer to the device.
+
+    Set ``self.augment`` to a :class:`skelaug.AugmentBatch`. Batches of validation, test and prediction are left alone.
+    With ``ids``, the epoch of the keys is the trainer's.
+
+    Example::
+
+        class Model(skelaug.compat.lightning.Augmented, lightning.LightningModule):
+            def __init__(self):
+                super().__init__()
+                self.augment = skelaug.AugmentBatch("ctrgcn", "ntu25")
+    """
+
+    augment: AugmentBatch
+    trainer: Any
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Lightning's hook; goes on with that of the classes after this one."""
+        batch = super().on_after_batch_transfer(batch, dataloader_idx)  # type: ignore[misc]
+        if not self.trainer.training:
+            return batch
+        if not isinstance(getattr(self, "augment", None), AugmentBatch):
+            raise TypeError(
+                f"{type(self).__name__}: set self.augment = skelaug.AugmentBatch(policy, …) in __init__, got "
+                f"{getattr(self, 'augment', None)!r}"
+            )
+        if not isinstance(self, nn.Module):  # a data module is not moved to the device with what it holds
+            self.augment.to(self.trainer.strategy.root_device)
+        self.augment.set_epoch(self.trainer.current_epoch)
+        return self.augment(batch)
+
+
+class AugmentCallback(Callback):  # type: ignore[misc]
+    """Callback: augments training batches on their device, just before ``training_step`` sees them.
+
+    Lightning lets a callback see a batch, not replace it; so the entry with the skeletons is replaced within it. That
+    needs a batch that is a list or a dict, which the default collate makes of samples that are tuples or dicts.
+
+    Args:
+        policy: see :class:`skelaug.AugmentBatch`; nothing in it may be learnable.
+        skeleton: see :class:`skelaug.AugmentBatch`.
+        layout: see :class:`skelaug.AugmentBatch`.
+        sizes: see :class:`skelaug.AugmentBatch`.
+        key: see :class:`skelaug.AugmentBatch`.
+        mask: see :class:`skelaug.AugmentBatch`.
+        length: see :class:`skelaug.AugmentBatch`.
+        ids: see :class:`skelaug.AugmentBatch`; the epoch of the keys is the trainer's.
+        seed: see :class:`skelaug.AugmentBatch`.
+
+    Raises:
+        ValueError: the policy has parameters, which no optimiser would see.
+        TypeError: while training, a batch that is neither a list nor a dict.
+
+    Example::
+
+        trainer = lightning.Trainer(callbacks=[skelaug.compat.lightning.AugmentCallback("ctrgcn", "ntu25")])
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        skeleton: Skeleton | str | None = None,
+        *,
+        layout: str = "NCTVM",
+        sizes: Mapping[str, int] | None = None,
+        key: Key | None = None,
+        mask: Key | None = None,
+        length: Key | None = None,
+        ids: Key | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.augment = AugmentBatch(
+            policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
+        )
+        if any(True for _ in self.augment.parameters()):
+            raise ValueError(
+                "AugmentCallback(policy): the policy holds a learnable parameter (fill='token'), which no optimiser "
+                "sees in a callback; give fill a number, or use the mix-in skelaug.compat.lightning.Augmented"
+            )
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Lightning's hook."""
+        if not isinstance(batch, list | dict):
+            raise TypeError(
+                f"AugmentCallback: the batch is a {type(batch).__name__}, in which a callback can replace nothing; let "
+                f"samples be tuples or dicts, or use the mix-in skelaug.compat.lightning.Augmented"
+            )
+        self.augment.to(pl_module.device).set_epoch(trainer.current_epoch)
+        new = self.augment(batch)
+        entries: Any = new.items() if isinstance(new, dict) else enumerate(new)
+        for key, value in entries:
+            batch[key] = value

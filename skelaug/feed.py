@@ -1,0 +1,402 @@
+"""Skeletons on their way into a model: augmented where a DataLoader collates, in a batch of any make, or at the model.
+
+The three differ in where the work is done: :class:`Collate` in the DataLoader's workers, :class:`Augment` on the
+model's device, in training mode only, :class:`AugmentBatch` wherever it is called. All take the batch as it is: labels,
+indices and whatever else is in it pass untouched; layout, keys and dtypes stay.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import default_collate
+
+from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.config import resolve
+from skelaug.policy import GrowingPolicy
+from skelaug.random import keys
+from skelaug.skeleton import Skeleton
+from skelaug.transform import Transform
+
+__all__ = ["Augment", "AugmentBatch", "Collate"]
+
+Policy = Transform | GrowingPolicy | str | Path | Mapping[str, Any]
+Key = int | str
+
+
+class AugmentBatch(nn.Module):
+    """Augment the skeletons inside a batch: a tensor, a tuple or list, or a dict. All else in it passes untouched.
+
+    The batch that comes in is not changed; the one that goes out is of the same make. A GrowingPolicy puts the list of
+    its views where the skeletons were, each in the layout of the skeletons; a policy that acts on the graph puts
+    SkeletonBatches there.
+
+    Drawn per sample: what the policy draws, from torch's default generator of the device of the skeletons; with ``ids``
+    from keys of (seed, epoch, id), so that neither batch, order, worker nor rank matters.
+
+    Args:
+        policy: a transform or policy, the name of a preset, a mapping or the path of a YAML file, see
+            :func:`skelaug.config.resolve`.
+        skeleton: of the data, where the policy needs one and does not say which; a Skeleton or the name of one.
+        layout: axes of the skeletons as :func:`skelaug.to_layout` writes them; without an N it is one sample.
+        sizes: of flattened axes, such as ``{"M": 2, "C": 3}``.
+        key: where in the batch the skeletons are: a position or a name; ``None``: they are the only floating-point
+            array with as many axes as the layout, or the batch itself.
+        mask: where a bool array is that tells what was observed, in the layout without its C; the augmented batch holds
+            the mask that fits the augmented skeletons.
+        length: where the number of valid frames of each sample is; after the policy it is the last frame in which
+            anybody is there. Give neither, and a person is absent in a frame where all its joints are exactly 0.
+        ids: where each sample's index in the data set is; draws are then keyed, and :meth:`set_epoch` must be called
+            before every epoch.
+        seed: of the keys.
+
+    Example:
+        >>> import skelaug
+        >>> augment = AugmentBatch("crossclr", "ntu25", layout="NTVC")
+        >>> batch = {"keypoint": torch.randn(4, 50, 25, 3), "label": torch.arange(4)}
+        >>> (view,) = augment(batch)["keypoint"]
+        >>> view.shape
+        torch.Size([4, 50, 25, 3])
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        skeleton: Skeleton | str | None = None,
+        *,
+        layout: str = "NCTVM",
+        sizes: Mapping[str, int] | None = None,
+        key: Key | None = None,
+        mask: Key | None = None,
+        length: Key | None = None,
+        ids: Key | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.policy = resolve(policy, skeleton)
+        self.layout, self.sizes = layout, dict(sizes or {})
+        self.key, self.mask, self.length, self.ids, self.seed = key, mask, length, ids, seed
+        if mask is not None and length is not None:
+            raise ValueError(
+                f"{self._who}(mask={mask!r}, length={length!r}): give one of them; a mask tells lengths too"
+            )
+        # In memory that worker processes share: those that live on from epoch to epoch see what set_epoch says.
+        self._epoch = torch.tensor(-1) if ids is not None else None
+
+    @property
+    def _who(self) -> str:
+        return type(self).__name__
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch begins, before the DataLoader is iterated. Needed with ``ids``; without them it does nothing.
+
+        As with ``DistributedSampler.set_epoch``: an epoch that is not announced repeats the draws of the one before.
+        """
+        if self._epoch is not None:
+            self._epoch.share_memory_().fill_(epoch)  # type: ignore[no-untyped-call]
+
+    def forward(self, batch: Any) -> Any:
+        """The augmented batch, of the same make as ``batch``."""
+        key = None if _is_skeletons(batch) else self._find(batch)
+        given = batch if key is None else _entry(batch, key, self._who)
+        known = self._known(batch)
+        drawn = self._keys(batch)
+        if isinstance(given, SkeletonBatch):
+            if known is not None:
+                raise ValueError(f"{self._who}: a SkeletonBatch has a mask of its own; leave out mask= and length=")
+            new = self.policy(given, keys=drawn)
+            return new if key is None else _replaced(batch, {key: new})
+        x = to_layout(_tensor(given, self._who), self.layout, "NCTVM", contiguous=False, **self.sizes)
+        made = self.policy(self._with_presence(x, known), keys=drawn)
+        views = made if isinstance(made, list) else [made]
+        like = np.asarray if isinstance(given, np.ndarray) else _same
+        out = [like(self._back(view)) for view in views]
+        if key is None:
+            return out if isinstance(made, list) else out[0]
+        changed = {key: out if isinstance(made, list) else out[0]}
+        if known is not None:
+            told = [self._tell(known, view) for view in views]
+            changed[self.mask if self.mask is not None else self.length] = told if isinstance(made, list) else told[0]
+        return _replaced(batch, changed)
+
+    def _find(self, batch: Any) -> Any:
+        """Where the skeletons are."""
+        if self.key is not None:
+            return self.key
+        entries = _entries(batch, self._who)
+        axes = len(_letters(self.layout))
+        found = [k for k, v in entries if isinstance(v, SkeletonBatch) or (_is_skeletons(v) and v.ndim == axes)]
+        if len(found) == 1:
+            return found[0]
+        there = ", ".join(f"{k!r}: {_about(v)}" for k, v in entries)
+        raise ValueError(
+            f"{self._who}: cannot tell which entry of the batch holds the skeletons, a floating-point array with the "
+            f"{axes} axes of layout {self.layout!r}; name it, as in key=0 or key='keypoint'. The batch holds {there}"
+        )
+
+    def _known(self, batch: Any) -> Any:
+        """The mask or the lengths, if the batch tells them."""
+        where = self.mask if self.mask is not None else self.length
+        return None if where is None else _entry(batch, where, self._who)
+
+    def _with_presence(self, x: Tensor, known: Any) -> Tensor | SkeletonBatch:
+        if known is None:
+            return x
+        told = torch.as_tensor(known, device=x.device)
+        if self.mask is None:
+            return SkeletonBatch.from_lengths(x, told.reshape(-1))
+        return SkeletonBatch(x, to_layout(told, self._mask_layout, "NTVM", contiguous=False, **self._mask_sizes))
+
+    def _tell(self, known: Any, view: SkeletonBatch) -> Any:
+        """The mask or the lengths of a view, in the form in which they came."""
+        assert view.mask is not None
+        told = torch.as_tensor(known)
+        if self.mask is not None:
+            new = to_layout(view.mask, "NTVM", self._mask_layout, contiguous=True)
+        else:
+            frames = torch.arange(1, view.mask.shape[1] + 1, device=view.device)
+            new = (view.presence.any(2) * frames).amax(1).to(told.dtype).reshape(told.shape)
+        return np.asarray(new) if isinstance(known, np.ndarray) else new
+
+    @property
+    def _mask_layout(self) -> str:
+        return self.layout.replace("C", "").replace("()", "")
+
+    @property
+    def _mask_sizes(self) -> dict[str, int]:
+        return {letter: size for letter, size in self.sizes.items() if letter != "C"}
+
+    def _keys(self, batch: Any) -> Tensor | None:
+        if self.ids is None or self._epoch is None:
+            return None
+        epoch = int(self._epoch)
+        if epoch < 0:
+            raise ValueError(
+                f"{self._who}(ids={self.ids!r}): call set_epoch(epoch) before each epoch; it is part of the keys"
+            )
+        return keys(self.seed, epoch, torch.as_tensor(_entry(batch, self.ids, self._who)).reshape(-1))
+
+    def _back(self, view: Tensor | SkeletonBatch) -> Any:
+        """A view in the layout of the skeletons; beside a graph it stays a SkeletonBatch."""
+        if self.policy.on_graph:
+            return view
+        x = view.x if isinstance(view, SkeletonBatch) else view
+        return to_layout(x, "NCTVM", self.layout, contiguous=True)
+
+    def extra_repr(self) -> str:
+        """What is not a submodule."""
+        given = {"layout": self.layout, "sizes": self.sizes or None, "key": self.key, "mask": self.mask}
+        given |= {"length": self.length, "ids": self.ids, "seed": None if self.ids is None else self.seed}
+        return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
+
+
+class Collate:
+    """Collate samples and augment the batch: ``DataLoader(dataset, …, collate_fn=skelaug.Collate(policy))``.
+
+    Samples are what the data set gives, such as a feeder's ``(data, label, index)`` or dicts, of arrays or tensors.
+    They are collated in the default way, and the skeletons among them augmented. Shapes, keys and dtypes of the batch
+    are those without it (where the policy keeps the number of frames); with a GrowingPolicy, the list of its views
+    stands in place of the skeletons: ``for (weak, normal, strong), label, index in loader``.
+
+    It runs where the DataLoader collates: in its workers, if there are any. torch seeds the default generator of each
+    worker anew in every epoch, from its own; so the draws differ from worker to worker and epoch to epoch, and repeat
+    after ``torch.manual_seed``. With ``ids`` they are keyed by (seed, epoch, id): the same for any number of workers
+    and ranks, and after a resumption.
+
+    Args:
+        policy: see :class:`AugmentBatch`; nothing in it may be learnable.
+        skeleton: see :class:`AugmentBatch`.
+        layout: axes of a sample or of the batch: ``"CTVM"`` and ``"NCTVM"`` say the same.
+        sizes: see :class:`AugmentBatch`.
+        key: see :class:`AugmentBatch`.
+        mask: see :class:`AugmentBatch`.
+        length: see :class:`AugmentBatch`.
+        ids: see :class:`AugmentBatch`.
+        seed: see :class:`AugmentBatch`.
+        collate: makes the batch from the list of samples.
+
+    Raises:
+        ValueError: the policy has parameters: they would be trained in a worker, which is another process.
+
+    Example:
+        >>> import numpy as np, skelaug
+        >>> from torch.utils.data import DataLoader
+        >>> feeder = [(np.ones((3, 50, 25, 2), np.float32), i % 4, i) for i in range(8)]
+        >>> collate = Collate(skelaug.transforms.Shear(0.5))
+        >>> data, label, index = next(iter(DataLoader(feeder, batch_size=4, collate_fn=collate)))
+        >>> data.shape, index
+        (torch.Size([4, 3, 50, 25, 2]), tensor([0, 1, 2, 3]))
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        skeleton: Skeleton | str | None = None,
+        *,
+        layout: str = "NCTVM",
+        sizes: Mapping[str, int] | None = None,
+        key: Key | None = None,
+        mask: Key | None = None,
+        length: Key | None = None,
+        ids: Key | None = None,
+        seed: int = 0,
+        collate: Callable[[list[Any]], Any] = default_collate,
+    ) -> None:
+        layout = layout if "N" in layout else f"N{layout}"
+        self.augment = AugmentBatch(
+            policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
+        )
+        self.collate = collate
+        if any(True for _ in self.augment.parameters()):
+            raise ValueError(
+                "Collate(policy): the policy holds a learnable parameter (fill='token'), which a DataLoader cannot "
+                "train; give fill a number, or wrap the model in skelaug.Augment"
+            )
+
+    def __call__(self, samples: list[Any]) -> Any:
+        """The augmented batch of a list of samples."""
+        try:
+            batch = self.collate(samples)
+        except RuntimeError as error:
+            if self.collate is not default_collate:
+                raise
+            raise ValueError(
+                f"Collate: the samples do not stack: {error}; pad them to one number of frames, or let a sample hold "
+                f"skelaug.SkeletonBatch.from_list([clip]), which is padded here"
+            ) from error
+        with torch.no_grad():
+            return self.augment(batch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """See :meth:`AugmentBatch.set_epoch`."""
+        self.augment.set_epoch(epoch)
+
+    def __repr__(self) -> str:
+        return f"Collate({self.augment!r})"
+
+
+class Augment(nn.Module):
+    """A model that augments its input in training mode, on the input's device; in ``eval()`` it is the model alone.
+
+    Further arguments go to the model untouched. The model's own weights are in ``augment.model.state_dict()``; the
+    wrapper's are the same under ``model.``.
+
+    Args:
+        model: called with the augmented input.
+        policy: see :class:`AugmentBatch`; of one view.
+        skeleton: see :class:`AugmentBatch`.
+        layout: see :class:`AugmentBatch`.
+        sizes: see :class:`AugmentBatch`.
+        key: see :class:`AugmentBatch`; for models that take a tuple or a dict.
+
+    Raises:
+        TypeError: the policy has several views, or the model is no module.
+
+    Example:
+        >>> import skelaug
+        >>> model = Augment(nn.Flatten(), skelaug.transforms.Shear(0.5))
+        >>> x = torch.randn(4, 3, 50, 25, 2)
+        >>> bool((model.train()(x) == x.flatten(1)).all()), bool((model.eval()(x) == x.flatten(1)).all())
+        (False, True)
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        policy: Policy,
+        skeleton: Skeleton | str | None = None,
+        *,
+        layout: str = "NCTVM",
+        sizes: Mapping[str, int] | None = None,
+        key: Key | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"Augment(model, policy): model must be a torch.nn.Module, got {type(model).__name__}")
+        self.augment = AugmentBatch(policy, skeleton, layout=layout, sizes=sizes, key=key)
+        if isinstance(self.augment.policy, GrowingPolicy):
+            raise TypeError(
+                f"Augment(model, policy): a model takes one view, this policy makes {len(self.augment.policy)}; give "
+                f"one of them, such as policy[-1]"
+            )
+        self.model = model
+
+    def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """What the model makes of ``x``, augmented if in training mode."""
+        return self.model(self.augment(x) if self.training else x, *args, **kwargs)
+
+
+def _is_skeletons(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return bool(value.dtype.kind == "f")
+    return isinstance(value, SkeletonBatch) or (isinstance(value, Tensor) and value.is_floating_point())
+
+
+def _tensor(value: Any, who: str) -> Tensor:
+    if isinstance(value, np.ndarray):
+        # from_numpy shares memory, which must be writeable and without negative strides; the policy never writes to it.
+        whole = value if value.flags.writeable and min(value.strides, default=0) >= 0 else value.copy()
+        return torch.from_numpy(whole)
+    if isinstance(value, Tensor):
+        return value
+    raise TypeError(f"{who}: the skeletons must be a tensor or an array, got {type(value).__name__}")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _letters(layout: str) -> list[str]:
+    """The axes of a layout, a bracket being one."""
+    depth, axes = 0, []
+    for char in layout.replace(" ", ""):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            axes.append(char)
+    return axes
+
+
+def _about(value: Any) -> str:
+    if isinstance(value, Tensor | np.ndarray):
+        return f"{value.dtype} {tuple(value.shape)}"
+    return type(value).__name__
+
+
+def _entries(batch: Any, who: str) -> list[tuple[Any, Any]]:
+    if isinstance(batch, Mapping):
+        return list(batch.items())
+    if isinstance(batch, list | tuple):
+        return list(enumerate(batch))
+    raise TypeError(
+        f"{who}: a batch is a tensor, a SkeletonBatch, a tuple, a list or a dict of them, got {_about(batch)}"
+    )
+
+
+def _entry(batch: Any, key: Key, who: str) -> Any:
+    entries = dict(_entries(batch, who))
+    if isinstance(key, int) and not isinstance(batch, Mapping) and key < 0:
+        key += len(entries)
+    if key not in entries:
+        raise ValueError(f"{who}: the batch has no entry {key!r}; it has {', '.join(map(repr, entries)) or 'none'}")
+    return entries[key]
+
+
+def _replaced(batch: Any, changed: Mapping[Key, Any]) -> Any:
+    """A shallow copy of the batch with some entries changed."""
+    if isinstance(batch, Mapping):
+        new = copy.copy(batch)
+        for key, value in changed.items():
+            new[key] = value  # type: ignore[index]
+        return new
+    items = list(batch)
+    for key, value in changed.items():
+        items[key] = value  # type: ignore[index]
+    if isinstance(batch, tuple):
+        return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
+    return items

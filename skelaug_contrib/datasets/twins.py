@@ -1,0 +1,126 @@
+"""Clips that are the same recording: equal to the bit, or equal but for where they stand and where they were cut.
+
+Two clips are near twins if the shorter one lies within the longer one, frame by frame, with the same people there, so
+that after one shift of it as a whole no joint is further than a tolerance (1 mm) from its counterpart. The shorter one
+must have 8 frames, or both equally many; frames without anybody at their ends do not count. A turn, a mirror, another
+size or frame rate, or a clip that only overlaps another are not looked for.
+
+No clip is compared with all others. The pose of every 8th frame goes into a k-d tree, the first 8 frames of every clip
+look there: of a shorter clip that lies within a longer one, one of these frames must meet one of those. A pose is the
+place of four joints seen from a fifth, which a shift does not change, and which differs by less than twice the
+tolerance in twins. Who is found is then compared in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from skelaug_contrib.datasets.facts import STRIDE, Facts, Floats, sampled, trimmed
+
+__all__ = ["TOLERANCE", "are_near", "exact_groups", "near_groups"]
+
+#: In the units of the data: 1 mm.
+TOLERANCE = 1e-3
+_NEIGHBOURS = 16  # most poses that a frame may find: who has more twins is found through them
+
+Ints = npt.NDArray[np.int64]
+
+
+def exact_groups(facts: Sequence[Facts]) -> Ints:
+    """For each clip the first one with the very same content, perhaps itself; int64 ``(S,)``.
+
+    Clips in which nobody is there have nothing in common.
+    """
+    first: dict[str, int] = {}
+    found = (first.setdefault(clip.digest, i) if clip.digest else i for i, clip in enumerate(facts))
+    return np.fromiter(found, np.int64, len(facts))
+
+
+def near_groups(
+    exact: Ints, poses: Sequence[Floats], read: Callable[[int], Floats], tolerance: float = TOLERANCE
+) -> Ints:
+    """For each clip the first one of its group, where twins and their twins are a group; int64 ``(S,)``.
+
+    Args:
+        exact: of :func:`exact_groups`; only the first of each is looked at.
+        poses: of each clip, see :func:`~skelaug_contrib.datasets.facts.facts_of`.
+        read: gives a clip's frames ``(C, T, V, M)``.
+        tolerance: in the units of the data.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = [
+        (a, b)
+        for a, b, shift in _candidates(exact, poses, tolerance)
+        if are_near(trimmed(read(a)), trimmed(read(b)), shift, tolerance)
+    ]
+    a, b = np.array(pairs, np.int64).reshape(-1, 2).T
+    a, b = np.r_[a, np.arange(len(exact))], np.r_[b, exact]
+    _, group = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(len(exact),) * 2), directed=False)
+    _, first = np.unique(group, return_index=True)
+    return np.asarray(first[group], np.int64)
+
+
+def are_near(a: Floats, b: Floats, shift: int, tolerance: float = TOLERANCE) -> bool:
+    """Whether frame t of ``a`` shows what frame ``t + shift`` of ``b`` does, all t; both ``(C, T, V, M)``, trimmed."""
+    if a.shape[1] < STRIDE and a.shape[1] != b.shape[1]:
+        return False
+    b = b[:, shift : shift + a.shape[1]]
+    m = max(a.shape[3], b.shape[3])
+    a, b = (np.pad(clip, ((0, 0), (0, 0), (0, 0), (0, m - clip.shape[3]))) for clip in (a, b))
+    there = (a != 0).any((0, 2), keepdims=True)
+    if a.shape != b.shape or not np.array_equal(there, (b != 0).any((0, 2), keepdims=True)):
+        return False
+    apart = (a.astype(np.float64) - b)[:, np.broadcast_to(there, (1, *a.shape[1:]))[0]]  # (C, joints of who is there)
+    middle = (apart.max(1, keepdims=True) + apart.min(1, keepdims=True)) / 2
+    return bool(np.sqrt(((apart - middle) ** 2).sum(0)).max(initial=0) < tolerance)
+
+
+def _candidates(exact: Ints, poses: Sequence[Floats], tolerance: float) -> list[tuple[int, int, int]]:
+    """Pairs (shorter, longer) that share a pose, and the frame of the longer one at which the shorter one begins."""
+    from scipy.spatial import KDTree
+
+    clips = [i for i, first in enumerate(exact.tolist()) if i == first and len(poses[i])]
+    if len(clips) < 2 or not poses[clips[0]].shape[1]:
+        return []
+    # A trimmed clip's frames, from the number of its poses: those beyond the first STRIDE come STRIDE apart.
+    counts = np.array([len(poses[i]) for i in clips])
+    owner = np.repeat(clips, counts)
+    frame = np.concatenate([_frames(count) for count in counts])
+    pose = np.concatenate([poses[i] for i in clips]).astype(np.float64)
+    seen = np.isfinite(pose).all(1)
+    owner, frame, pose = owner[seen], frame[seen], pose[seen]
+    kept = np.flatnonzero(frame % STRIDE == 0)
+    kept = kept[_rank(pose[kept]) < _NEIGHBOURS]  # a pose that thousands share would be met thousands of times
+    tree = KDTree(pose[kept])
+    asks = np.flatnonzero(frame < STRIDE)
+    found: set[tuple[int, int, int]] = set()
+    for start in range(0, len(asks), 1 << 16):
+        part = asks[start : start + (1 << 16)]
+        _, index = tree.query(pose[part], _NEIGHBOURS, p=np.inf, distance_upper_bound=2 * tolerance)
+        row, column = np.nonzero(index < len(kept))
+        asking, met = part[row], kept[index[row, column]]
+        shift = frame[met] - frame[asking]
+        fits = (owner[asking] != owner[met]) & (shift >= 0)
+        found.update(zip(owner[asking][fits].tolist(), owner[met][fits].tolist(), shift[fits].tolist(), strict=True))
+    return sorted(found)
+
+
+def _frames(count: int) -> Ints:
+    """The frames of that many poses."""
+    return sampled(count if count <= STRIDE else (count - STRIDE) * STRIDE + 1)
+
+
+def _rank(rows: npt.NDArray[np.float64]) -> Ints:
+    """For each row, how many equal ones come before it."""
+    _, kind = np.unique(np.ascontiguousarray(rows).view(f"V{rows.shape[1] * 8}").ravel(), return_inverse=True)
+    order = np.argsort(kind, kind="stable")
+    start = np.flatnonzero(np.r_[True, np.diff(kind[order]) != 0])
+    rank = np.arange(len(rows)) - np.repeat(start, np.diff(np.r_[start, len(rows)]))
+    found = np.empty_like(rank)
+    found[order] = rank
+    return found

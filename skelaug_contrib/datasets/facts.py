@@ -121,7 +121,7 @@ def _poses(x: Floats, somebody: npt.NDArray[np.bool_], there: npt.NDArray[np.boo
     if not len(moments) or not joints:
         return np.empty((0, len(joints) * x.shape[0]), np.float32)
     frames = moments[0] + sampled(int(moments[-1] - moments[0]) + 1)
-    seen = x[:, frames, :, 0]
+    seen = x[..., 0][:, frames]  # (C, K, V)
     poses = (seen[:, :, joints] - seen[:, :, :1]).transpose(1, 2, 0).reshape(len(frames), -1)
     poses[~there[frames, 0]] = np.nan
     return poses

@@ -59,8 +59,8 @@ def bone_spread(x: Floats, skeleton: Skeleton) -> Floats:
         True
     """
     child, parent = np.array(skeleton.bones).T
-    there = (x[..., 0] != 0).any((0, 2))
-    body = x[:, there, :, 0].astype(np.float64)
+    body = x[..., 0].astype(np.float64)
+    body = body[:, (body != 0).any((0, 2))]
     length = np.linalg.norm(body[:, :, child] - body[:, :, parent], axis=0)
     if len(length) < 2:
         return np.full(len(child), np.nan)

@@ -13,6 +13,7 @@ from skelaug.transforms.joints import (
     PersonSwap,
 )
 from skelaug.transforms.space import (
+    Align,
     AxisMask,
     Center,
     Mirror,
@@ -40,6 +41,7 @@ from skelaug.transforms.values import BoneLengthTransfer, GaussianNoise, SkeleAd
 
 __all__ = [
     "AddEdges",
+    "Align",
     "AxisMask",
     "Blur",
     "Bone",

@@ -26,4 +26,9 @@ def recordings() -> Path:
     return folder
 
 
-collect_ignore = ["cases.py", "ghost.py", "runs.py"]  # helpers: --doctest-modules would import them a second time
+collect_ignore = [
+    "cases.py",
+    "ghost.py",
+    "raw.py",
+    "runs.py",
+]  # helpers: --doctest-modules would import them a second time

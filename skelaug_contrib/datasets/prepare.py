@@ -101,7 +101,14 @@ def prepare(
             every = f"; {len(made.faults)} faults, such as {made.faults[0]}" if made.faults else ""
             raise ArrayError(str(made.faults[0]) if strict else f"none of {made.files} files can be used{every}")
         made.choose(drop_leaked=drop_leaked, drop_short=drop_short)
-        made.write(out, frames=frames, overwrite=overwrite)
+        try:
+            made.write(out, frames=frames, overwrite=overwrite)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{out} cannot be written: {error.strerror}; what was read is kept in {folder.path}: mend that, and "
+                f"give the same command again",
+            ) from error
         folder.remove()
     return PreparedDataset.open(out)
 

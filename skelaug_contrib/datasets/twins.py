@@ -91,13 +91,12 @@ def _candidates(exact: Ints, poses: Sequence[Floats], tolerance: float) -> list[
     counts = np.array([len(poses[i]) for i in clips])
     owner = np.repeat(clips, counts)
     frame = np.concatenate([_frames(count) for count in counts])
-    pose = np.concatenate([poses[i] for i in clips]).astype(np.float64)
+    pose = np.concatenate([poses[i] for i in clips])
     seen = np.isfinite(pose).all(1)
-    owner, frame, pose = owner[seen], frame[seen], pose[seen]
-    kept = np.flatnonzero(frame % STRIDE == 0)
+    kept = np.flatnonzero(seen & (frame % STRIDE == 0))
     kept = kept[_rank(pose[kept]) < _NEIGHBOURS]  # a pose that thousands share would be met thousands of times
     tree = KDTree(pose[kept])
-    asks = np.flatnonzero(frame < STRIDE)
+    asks = np.flatnonzero(seen & (frame < STRIDE))
     found: set[tuple[int, int, int]] = set()
     for start in range(0, len(asks), 1 << 16):
         part = asks[start : start + (1 << 16)]
@@ -115,9 +114,11 @@ def _frames(count: int) -> Ints:
     return sampled(count if count <= STRIDE else (count - STRIDE) * STRIDE + 1)
 
 
-def _rank(rows: npt.NDArray[np.float64]) -> Ints:
+def _rank(rows: Floats) -> Ints:
     """For each row, how many equal ones come before it."""
-    _, kind = np.unique(np.ascontiguousarray(rows).view(f"V{rows.shape[1] * 8}").ravel(), return_inverse=True)
+    _, kind = np.unique(
+        np.ascontiguousarray(rows).view(f"V{rows.itemsize * rows.shape[1]}").ravel(), return_inverse=True
+    )
     order = np.argsort(kind, kind="stable")
     start = np.flatnonzero(np.r_[True, np.diff(kind[order]) != 0])
     rank = np.arange(len(rows)) - np.repeat(start, np.diff(np.r_[start, len(rows)]))

@@ -24,6 +24,7 @@ class Facts:
     Attributes:
         digest: of all coordinates of all frames: equal for clips that are equal to the bit; "" where nobody is there.
         frames: its length.
+        span: of them, from the first to the last in which anybody is there.
         lost: frames in which nobody is there.
         frozen: frames in which everybody's every joint is exactly where it was in the frame before.
         jump: the longest way of a joint from a frame to the next, in the units of the data (metres).
@@ -32,6 +33,7 @@ class Facts:
 
     digest: str
     frames: int
+    span: int
     lost: int
     frozen: int
     jump: float
@@ -78,15 +80,17 @@ def facts_of(x: Floats) -> tuple[Facts, Floats]:
         jump = float(np.sqrt(way[both].max(initial=0)))
         still = ~step.any((0, 2, 3)) & somebody[1:] & somebody[:-1]
         frozen = int(still.sum())
+    moments = np.flatnonzero(somebody)
     found = Facts(
         digest=_digest(x[..., :slots]),
         frames=x.shape[1],
+        span=int(moments[-1] - moments[0]) + 1 if slots else 0,
         lost=int((~somebody).sum()),
         frozen=frozen,
         jump=jump,
         persons=tuple(persons[:slots].tolist()),
     )
-    return found, _poses(x, somebody, there)
+    return found, _poses(x, moments, there)
 
 
 def trimmed(x: Floats) -> Floats:
@@ -113,11 +117,10 @@ def _digest(x: Floats) -> str:
     return content.hexdigest()
 
 
-def _poses(x: Floats, somebody: npt.NDArray[np.bool_], there: npt.NDArray[np.bool_]) -> Floats:
+def _poses(x: Floats, moments: npt.NDArray[np.int64], there: npt.NDArray[np.bool_]) -> Floats:
     """Where some joints of the first person are, seen from another one."""
     v = x.shape[2]
     joints = sorted({v // 4, v // 2, 3 * v // 4, v - 1} - {0})
-    moments = np.flatnonzero(somebody)
     if not len(moments) or not joints:
         return np.empty((0, len(joints) * x.shape[0]), np.float32)
     frames = moments[0] + sampled(int(moments[-1] - moments[0]) + 1)

@@ -152,7 +152,7 @@ def find(
         performance: ``(S, 3)`` label, subject and episode, if they are known.
     """
     exact = exact_groups(facts)
-    near = near_groups(exact, poses, read)
+    near = near_groups(exact, facts, poses, read)
     leaked = {protocol: _shared(near, parts) for protocol, parts in splits.items()}
     if performance is None:
         repeated = {protocol: np.empty(0, np.int64) for protocol in splits}

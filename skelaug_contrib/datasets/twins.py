@@ -40,12 +40,17 @@ def exact_groups(facts: Sequence[Facts]) -> Ints:
 
 
 def near_groups(
-    exact: Ints, poses: Sequence[Floats], read: Callable[[int], Floats], tolerance: float = TOLERANCE
+    exact: Ints,
+    facts: Sequence[Facts],
+    poses: Sequence[Floats],
+    read: Callable[[int], Floats],
+    tolerance: float = TOLERANCE,
 ) -> Ints:
     """For each clip the first one of its group, where twins and their twins are a group; int64 ``(S,)``.
 
     Args:
         exact: of :func:`exact_groups`; only the first of each is looked at.
+        facts: of each clip.
         poses: of each clip, see :func:`~skelaug_contrib.datasets.facts.facts_of`.
         read: gives a clip's frames ``(C, T, V, M)``.
         tolerance: in the units of the data.
@@ -55,8 +60,9 @@ def near_groups(
 
     pairs = [
         (a, b)
-        for a, b, shift in _candidates(exact, poses, tolerance)
-        if are_near(trimmed(read(a)), trimmed(read(b)), shift, tolerance)
+        for a, b, shift in _candidates(exact, facts, poses, tolerance)
+        if _meet(poses[a], poses[b], shift, tolerance)
+        and are_near(trimmed(read(a)), trimmed(read(b)), shift, tolerance)
     ]
     a, b = np.array(pairs, np.int64).reshape(-1, 2).T
     a, b = np.r_[a, np.arange(len(exact))], np.r_[b, exact]
@@ -80,17 +86,18 @@ def are_near(a: Floats, b: Floats, shift: int, tolerance: float = TOLERANCE) -> 
     return bool(np.sqrt(((apart - middle) ** 2).sum(0)).max(initial=0) < tolerance)
 
 
-def _candidates(exact: Ints, poses: Sequence[Floats], tolerance: float) -> list[tuple[int, int, int]]:
+def _candidates(
+    exact: Ints, facts: Sequence[Facts], poses: Sequence[Floats], tolerance: float
+) -> list[tuple[int, int, int]]:
     """Pairs (shorter, longer) that share a pose, and the frame of the longer one at which the shorter one begins."""
     from scipy.spatial import KDTree
 
     clips = [i for i, first in enumerate(exact.tolist()) if i == first and len(poses[i])]
     if len(clips) < 2 or not poses[clips[0]].shape[1]:
         return []
-    # A trimmed clip's frames, from the number of its poses: those beyond the first STRIDE come STRIDE apart.
-    counts = np.array([len(poses[i]) for i in clips])
-    owner = np.repeat(clips, counts)
-    frame = np.concatenate([_frames(count) for count in counts])
+    owner = np.repeat(clips, [len(poses[i]) for i in clips])
+    frame = np.concatenate([sampled(facts[i].span) for i in clips])
+    span = np.array([clip.span for clip in facts])
     pose = np.concatenate([poses[i] for i in clips])
     seen = np.isfinite(pose).all(1)
     kept = np.flatnonzero(seen & (frame % STRIDE == 0))
@@ -104,14 +111,26 @@ def _candidates(exact: Ints, poses: Sequence[Floats], tolerance: float) -> list[
         row, column = np.nonzero(index < len(kept))
         asking, met = part[row], kept[index[row, column]]
         shift = frame[met] - frame[asking]
-        fits = (owner[asking] != owner[met]) & (shift >= 0)
-        found.update(zip(owner[asking][fits].tolist(), owner[met][fits].tolist(), shift[fits].tolist(), strict=True))
+        a, b = owner[asking], owner[met]
+        fits = (a != b) & (shift >= 0) & (shift + span[a] <= span[b])
+        found.update(zip(a[fits].tolist(), b[fits].tolist(), shift[fits].tolist(), strict=True))
     return sorted(found)
 
 
-def _frames(count: int) -> Ints:
-    """The frames of that many poses."""
-    return sampled(count if count <= STRIDE else (count - STRIDE) * STRIDE + 1)
+def _meet(a: Floats, b: Floats, shift: int, tolerance: float) -> bool:
+    """Whether the other poses that two clips have of the same frames are alike: spares reading most who only begin so.
+
+    Args:
+        a: of the shorter one.
+        b: of the longer one.
+        shift: where it begins there.
+        tolerance: see :func:`near_groups`.
+    """
+    if shift % STRIDE:
+        return True
+    a, b = (np.concatenate([pose[:1], pose[STRIDE:]]) for pose in (a, b))  # every STRIDE-th frame
+    apart = np.abs(a - b[shift // STRIDE :][: len(a)])
+    return bool((np.isnan(apart) | (apart < 2 * tolerance)).all())
 
 
 def _rank(rows: Floats) -> Ints:

@@ -16,8 +16,8 @@ import skelaug
 from skelaug.arrays import ArrayError, SequenceFile
 from skelaug.batch import SkeletonBatch
 from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets.engine import prepare
 from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_parts
-from skelaug_contrib.datasets.prepare import prepare
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["NpzSource", "from_npz"]
@@ -136,7 +136,7 @@ def from_npz(
         overwrite: replace a prepared data set that is there.
         progress: called with the number of clips done and their total.
         **options: ``frames``, ``drop_leaked`` and ``drop_short``, see
-            :func:`~skelaug_contrib.datasets.prepare.prepare`.
+            :func:`~skelaug_contrib.datasets.engine.prepare`.
 
     Returns:
         The data set, opened.

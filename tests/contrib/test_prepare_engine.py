@@ -25,7 +25,7 @@ from raw import CLASSES, SKELETON, Raw, motion, save, tree
 import skelaug
 from skelaug.arrays import ArrayError
 from skelaug.cli import main
-from skelaug_contrib.datasets import PreparedDataset, WorkerDied, prepare, shards, sources
+from skelaug_contrib.datasets import PreparedDataset, WorkerDied, engine, prepare, shards, sources
 from skelaug_contrib.datasets.shards import WorkFolder
 from skelaug_contrib.datasets.sources import Recording, Unit
 
@@ -99,7 +99,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
 def test_parts_change_nothing(
     per_part: int, files: Path, whole: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["skelaug_contrib.datasets.prepare"], "_PART", per_part * whole.x[0].nbytes)
+    monkeypatch.setattr(engine, "_PART", per_part * whole.x[0].nbytes)
     assert content(prepare(Raw(files), tmp_path / "out").path) == content(whole.path)
 
 

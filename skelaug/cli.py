@@ -42,7 +42,8 @@ _COMMANDS = {
         ("matplotlib",),
     ),
     "views": _ours("views", "views of your own .npy or .npz file", "cli", "tqdm", "yaml"),
-    "prepare": _contrib("prepare", "a prepared data set, for the commands below, from plain arrays"),
+    "prepare": _contrib("prepare", "a prepared data set, for the commands below, from a public one's files or arrays"),
+    "inspect": _contrib("inspect", "what is true of a prepared data set: gaps, jumps, leaks from test to train"),
     "pretrain": _contrib(
         "pretrain",
         "train an encoder without labels, by HiCLR or a baseline",

@@ -39,6 +39,8 @@ class EncoderSpec:
         center: see :class:`~skelaug_contrib.config.DataConfig`.
         stream: likewise.
         channels: coordinates of a joint.
+        align: see :class:`~skelaug_contrib.config.DataConfig`.
+        size: likewise.
     """
 
     encoder: EncoderConfig
@@ -47,6 +49,8 @@ class EncoderSpec:
     center: str
     stream: str
     channels: int = 3
+    align: str | None = None
+    size: float | None = None
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
@@ -155,6 +159,8 @@ def export_encoder(
         "center": config.data.center,
         "stream": config.data.stream,
         "channels": channels,
+        "align": config.data.align,
+        "size": config.data.size,
     }
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
     tensors = {

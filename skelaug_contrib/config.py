@@ -41,6 +41,9 @@ class DataConfig:
         center: what is put at the origin: the centre joint of the clip's first frame (clip), of each frame (frame), or
             nothing (none).
         stream: what the encoder sees: joint coordinates, bones, or their motion; converted after augmentation.
+        align: turn bodies so that shoulders lie along x: in each frame (frame), by the clip's first (clip), upright too
+            (spine), or as the released code does it (released); null leaves them as they stand.
+        size: scale each clip so that its bodies have this size; null leaves them as they are.
         validation_subjects: hold out this many whole subjects of the training part; the k-NN monitor needs them.
         workers: processes that read ahead; 0 reads in the training process.
     """
@@ -50,6 +53,8 @@ class DataConfig:
     frames: int | None = 50
     center: Literal["clip", "frame", "none"] = "clip"
     stream: Literal["joint", "bone", "motion", "bone_motion"] = "joint"
+    align: Literal["frame", "clip", "spine", "released"] | None = None
+    size: float | None = None
     validation_subjects: int = 0
     workers: int = 0
 
@@ -58,6 +63,9 @@ class DataConfig:
             check.count("data", "frames", self.frames)
         check.choice("data", "center", self.center, ("clip", "frame", "none"))
         check.choice("data", "stream", self.stream, ("joint", "bone", "motion", "bone_motion"))
+        check.choice("data", "align", self.align, (None, "frame", "clip", "spine", "released"))
+        if self.size is not None:
+            check.number("data", "size", self.size, low=1e-6)
         check.count("data", "validation_subjects", self.validation_subjects, low=0)
         check.count("data", "workers", self.workers, low=0)
 

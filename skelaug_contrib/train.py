@@ -93,7 +93,8 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     if state is not None:
         optimizer.load_state_dict(state["optimizer"])  # onto the device of the weights
         fabric.strategy.precision.load_state_dict(state["precision"])
-    prepare = preparation(dataset.skeleton, config.data.frames, config.data.center)
+    data = config.data
+    prepare = preparation(dataset.skeleton, data.frames, data.center, align=data.align, size=data.size)
 
     def export() -> None:
         file, channels = out / "encoder.safetensors", dataset.x.shape[1]
@@ -318,7 +319,7 @@ def _knn_accuracy(
     from skelaug_contrib.evaluate import accuracy, embed, knn
 
     data = config.data
-    prepare = preparation(dataset.skeleton, data.frames, data.center, data.stream)
+    prepare = preparation(dataset.skeleton, data.frames, data.center, data.stream, data.align, data.size)
     labels = torch.from_numpy(dataset.label)
     train, held = (embed(method.encoder, dataset, parts[p], prepare, device=device) for p in ("train", "validation"))
     return accuracy(knn(train, labels[parts["train"]], held).cpu(), labels[parts["validation"]])

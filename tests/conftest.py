@@ -29,6 +29,7 @@ def recordings() -> Path:
 collect_ignore = [
     "cases.py",
     "ghost.py",
+    "raw.py",
     "runs.py",
     "compat/annotations.py",
     "compat/parity.py",

@@ -93,6 +93,7 @@ def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
         (T.AxisMask("x", p=1.0), None),
         (T.RandomMove(30, nodes=3), None),
         (T.Center(s), None),
+        (T.Align(s, per="clip"), None),
         (T.Normalize(), None),
         (T.SubtractJoint(p=1.0), None),
         (T.TemporalCrop(2), None),

@@ -23,7 +23,17 @@ _ENTRIES = """
 """
 _EULER = tuple(map(_SYMBOLS.index, _ENTRIES.split()))
 
-__all__ = ["embed", "linear", "rotation_matrix", "shear_matrix", "translate"]
+__all__ = [
+    "embed",
+    "facing",
+    "facing_released",
+    "linear",
+    "rotation_matrix",
+    "shear_matrix",
+    "shortest_turn",
+    "translate",
+    "turn",
+]
 
 
 def linear(x: Tensor, matrix: Tensor) -> Tensor:
@@ -82,6 +92,91 @@ def rotation_matrix(angles: Tensor) -> Tensor:
     symbols = torch.cat([torch.zeros_like(c[:, :1]), torch.ones_like(c[:, :1]), c, s, -s], 1)
     a, b, c, d, e = symbols.index_select(1, constant(_EULER, angles.device)).view(-1, 5, 9).unbind(1)
     return torch.addcmul(a * b * c, d, e).view(-1, 3, 3)
+
+
+def facing(across: Tensor) -> Tensor:
+    """The turns about y, the vertical axis, that bring a direction over +x: its z becomes 0, its x positive.
+
+    Args:
+        across: ``(N, 3, *)``, of any length; 0 and vertical ones turn nothing. ``(N, 2, *)``: the turns in the plane
+            that bring it onto +x.
+
+    Returns:
+        ``(N, d, d, *)``.
+    """
+    x, z = across[:, 0], across[:, -1]
+    square = x.square() + z.square()
+    there = square > 0
+    length = torch.where(there, square, 1).sqrt()  # the root's slope at 0 would be infinite
+    c, s = torch.where(there, x / length, 1), torch.where(there, z / length, 0)
+    return _about_y(c, s, across.shape[1])
+
+
+def facing_released(across: Tensor) -> Tensor:
+    """:func:`facing` as HiCLR's code computes it, for all frames ``(N, 3, T, M)`` at once.
+
+    The cosine is ``x / (length + 1e-4)``, so that a body that faces the sensor is turned by a degree or so, and the
+    sense of the turn is that of the clip's mean direction, so that a body that turns to the other side is turned away.
+    """
+    x, z = across[:, 0], across[:, -1]
+    square = x.square() + z.square()
+    there = square > 0
+    c = torch.where(there, x / (torch.where(there, square, 1).sqrt() + 1e-4), 0)
+    sense = torch.where(z.sum(1, keepdim=True) >= 0, 1, -1)
+    return _about_y(c, sense * (1 - c.square()).sqrt(), across.shape[1])
+
+
+def _about_y(c: Tensor, s: Tensor, d: int) -> Tensor:
+    if d == 2:
+        return torch.stack([torch.stack([c, s], 1), torch.stack([-s, c], 1)], 1)
+    none, one = torch.zeros_like(c), torch.ones_like(c)
+    rows = [[c, none, s], [none, one, none], [-s, none, c]]
+    return torch.stack([torch.stack(row, 1) for row in rows], 1)
+
+
+def shortest_turn(direction: Tensor, axis: int) -> Tensor:
+    """The rotations by the smallest angle that bring directions onto an axis.
+
+    Args:
+        direction: ``(N, 3, *)``, of any length; 0 turns nothing, the opposite of the axis half a turn about the one
+            before it.
+        axis: 0, 1 or 2.
+
+    Returns:
+        ``(N, 3, 3, *)``.
+    """
+    square = direction.square().sum(1, keepdim=True)
+    there = square > 0
+    goal = torch.zeros_like(direction)
+    goal[:, axis] = 1
+    u = torch.where(there, direction / torch.where(there, square, 1).sqrt(), goal)
+    # Rodrigues: R = 1 + K + K² / (1 + cos), K the cross product with u × goal.
+    k = torch.linalg.cross(u, goal, dim=1)
+    cross = constant(_CROSS, u.device, u.dtype)  # (3, 3, 3): matrix of each axis
+    shape = (1, 3, 3, 3, *(1,) * (u.ndim - 2))
+    first = (k[:, :, None, None] * cross.view(shape)).sum(1)
+    second = (first[:, :, :, None] * first[:, None]).sum(2)
+    one = torch.eye(3, dtype=u.dtype, device=u.device).view(shape[:1] + shape[2:])
+    cosine = u[:, axis, None, None]
+    opposite = cosine < 1e-5 - 1
+    half = 2 * constant([i == (axis + 2) % 3 for i in range(3)], u.device, u.dtype) - 1
+    return torch.where(
+        opposite, one * half.view(1, 3, *shape[4:], 1), one + first + second / torch.where(opposite, 1, 1 + cosine)
+    )
+
+
+def turn(x: Tensor, matrix: Tensor) -> Tensor:
+    """Apply a matrix of its own to every frame and person.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        matrix: ``(N, C, C, T or 1, M or 1)``.
+    """
+    a = matrix.to(x.dtype)[:, :, :, :, None]
+    y = a[:, :, 0] * x[:, 0:1]
+    for j in range(1, x.shape[1]):
+        y = torch.addcmul(y, a[:, :, j], x[:, j : j + 1])
+    return y
 
 
 def embed(value: Tensor, coords: tuple[int, ...], channels: int) -> Tensor:

@@ -16,6 +16,7 @@ from skelaug.transforms.joints import (
     PersonSwap,
 )
 from skelaug.transforms.space import (
+    Align,
     AxisMask,
     Center,
     Mirror,
@@ -43,6 +44,7 @@ from skelaug.transforms.values import BoneLengthTransfer, GaussianNoise, SkeleAd
 
 __all__ = [
     "AddEdges",
+    "Align",
     "AxisMask",
     "Blur",
     "Bone",

@@ -22,6 +22,7 @@ from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
 
 __all__ = [
+    "Align",
     "AxisMask",
     "Center",
     "Mirror",
@@ -455,6 +456,105 @@ class Center(Transform):
             first = seen.to(torch.uint8).argmax(1)
             origin = origin.reshape(n, d, t * m).gather(2, first.view(n, 1, 1).expand(n, d, 1))[..., None, None]
         return batch.replace(x=fv.add_noise(x, fv.place(-origin, coords, x.shape[1]), batch.mask))
+
+
+@final
+class Align(Transform):
+    """Turn bodies about the origin until they face the same way. Nothing is drawn.
+
+    Args:
+        skeleton: of the data; its roles ``shoulders`` and, for ``by="spine"``, ``spine`` say what is turned.
+        by: ``"shoulders"``: about y, the vertical axis, until the way from the left to the right shoulder, seen from
+            above, goes along +x. ``"spine"``: until the spine, upwards, goes along +z, and then until the way from the
+            left to the right shoulder goes along +x, each by the smallest angle; the spine is tilted again by as much
+            as the two were from perpendicular. In 2D, in the plane: the shoulders along +x, or the spine along +y.
+        per: ``"frame"``: each person by its own joints, frame by frame (HiCLR's preparation). ``"clip"``: the first
+            person in the first frame where the joints are observed decides for all frames and persons, so that turns
+            and what people do to each other stay.
+        released: the turn of HiCLR's code, which is a degree or so off and, where a body turns from one side to the
+            other, turns it away; for shoulders per frame, in 3D.
+        p: probability per sample.
+        coords: channels that are coordinates (2 or 3 of them).
+
+    A person whose joints are not observed in a frame, or lie in one place, is not turned in that frame. Center first:
+    the turn is about the origin.
+
+    Raises:
+        ValueError: the skeleton lacks a role, or ``released`` is asked for with something else.
+
+    Source: HiCLR's preparation of NTU RGB+D (shoulders, per frame); PYSKL's ``PreNormalize3D`` (spine, per clip), which
+    knows 25 joints and two people, and takes the person who is there longest for the first.
+
+    Example:
+        >>> from skelaug import skeletons
+        >>> y = Align(skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2))
+        >>> across = y[:, :, :, 8] - y[:, :, :, 4]
+        >>> bool((across[:, 0] > 0).all()), bool(across[:, 2].abs().max() < 1e-5)
+        (True, True)
+    """
+
+    op_presence = True
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        by: str = "shoulders",
+        per: str = "frame",
+        released: bool = False,
+        p: float = 1.0,
+        coords: Any = None,
+    ) -> None:
+        super().__init__(p)
+        self.skeleton = check.skeleton("Align", skeleton)
+        self.by = check.choice("Align", "by", by, ("shoulders", "spine"))
+        self.per = check.choice("Align", "per", per, ("frame", "clip"))
+        self.released = check.choice("Align", "released", released, (True, False))
+        self.coords = check.coordinates("Align", coords)
+        for role in dict.fromkeys(("shoulders", by)):
+            if getattr(skeleton, role) is None:
+                raise ValueError(
+                    f"Align(by={by!r}): skeleton {skeleton.name!r} does not say what its {role} are; give the joints "
+                    f"as Skeleton.from_edges(…, {role}=…)"
+                )
+        if released and (by, per) != ("shoulders", "frame"):
+            raise ValueError(
+                f"Align(by={by!r}, per={per!r}, released=True): the released code turns shoulders, per frame; leave "
+                f"out released, or the others"
+            )
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        coords = check.channels("Align", self.coords, batch.x, (2, 3))
+        part = fv.pick(batch.x, coords)
+        return batch.replace(x=fv.put(batch.x, fs.turn(part, self._matrix(part, batch)), coords))
+
+    def _matrix(self, part: torch.Tensor, batch: SkeletonBatch) -> torch.Tensor:
+        """``(N, d, d, T or 1, M or 1)``."""
+        assert self.skeleton is not None and self.skeleton.shoulders is not None
+        across, up = self._ways(part, batch)
+        if self.by == "shoulders":
+            return fs.facing_released(across) if self.released else fs.facing(across)
+        if part.shape[1] == 2:  # +y is a quarter turn before +x
+            return fs.facing(torch.stack([up[:, 1], -up[:, 0]], 1))
+        upright = fs.shortest_turn(up, 2)
+        rest = fs.shortest_turn((upright * across[:, None]).sum(2), 0)
+        return (rest[:, :, :, None] * upright[:, None]).sum(2)
+
+    def _ways(self, part: torch.Tensor, batch: SkeletonBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """From left to right shoulder and up the spine, ``(N, d, T or 1, M or 1)``, at least float32."""
+        assert self.skeleton is not None and self.skeleton.shoulders is not None and batch.mask is not None
+        ends = (self.skeleton.shoulders, self.skeleton.shoulders if self.by == "shoulders" else self.skeleton.spine)
+        joints = [joint for pair in ends if pair is not None for joint in pair]
+        rows = [batch.mask[:, :, min(joint, batch.mask.shape[2] - 1)] for joint in joints]
+        seen = torch.stack(rows, 2).all(2)  # (N, T, M)
+        place = torch.stack([part[:, :, :, joint] for joint in joints], 3)
+        place = place.to(torch.promote_types(part.dtype, torch.float32)) * seen[:, None, :, None]
+        if self.per == "clip":
+            n, d, t, v, m = place.shape
+            first = seen.flatten(1).to(torch.uint8).argmax(1)  # persons fastest
+            index = first.view(n, 1, 1, 1).expand(n, d, 1, v)
+            flat = place.transpose(3, 4).reshape(n, d, t * m, v)
+            place = flat.gather(2, index)[..., None]
+        return place[:, :, :, 1] - place[:, :, :, 0], place[:, :, :, 3] - place[:, :, :, 2]
 
 
 @final

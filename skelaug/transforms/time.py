@@ -119,10 +119,14 @@ class CropResize(Transform):
     Args:
         scale: a pair, the share of the clip kept, U(low, high) in (0, 1].
         length: frames of the output, whatever the input has.
+        align_corners: True: the first and the last frame of the part are those of the result, the others evenly spread
+            between them. False: a frame is a span of time, and its middle is what is asked for: result frame i lies at
+            ``(i + 1/2) · n / length - 1/2`` of the part's n, and not before its first or after its last frame. That is
+            how images are resized (OpenCV's ``INTER_LINEAR``), and with them HiCLR's clips.
 
     An interpolated frame is present if both its neighbours are. Changes T, so there is no ``p``.
 
-    Source: CTR-GCN's ``valid_crop_resize``, skeleton-contrast; ends are kept (``align_corners=True``).
+    Source: CTR-GCN's ``valid_crop_resize``, skeleton-contrast.
 
     Example:
         >>> CropResize((0.5, 1), length=64)(torch.randn(8, 3, 300, 25, 2)).shape
@@ -134,9 +138,10 @@ class CropResize(Transform):
     op_presence = True
     moves_presence = True
 
-    def __init__(self, scale: tuple[float, float] = (0.5, 1.0), length: int = 64) -> None:
+    def __init__(self, scale: tuple[float, float] = (0.5, 1.0), length: int = 64, align_corners: bool = True) -> None:
         super().__init__()
         self.scale = scale
+        self.align_corners = check.choice("CropResize", "align_corners", align_corners, (True, False))
         self._range = check.span("CropResize", "scale", scale, low=1e-3, high=1, single="none")
         self.length = check.count("CropResize", "length", length)
 
@@ -146,9 +151,15 @@ class CropResize(Transform):
         last = (frames - 1).clamp(min=0)
         kept = last * rng.uniform(1, low=self._range[0], high=self._range[1])
         first = start + (last - kept) * rng.uniform(1)
-        along = torch.linspace(0, 1, self.length, device=batch.device) if self.length > 1 else rng.uniform(1) * 0 + 0.5
+        if self.align_corners and self.length > 1:
+            place = kept * torch.linspace(0, 1, self.length, device=batch.device)
+        elif self.align_corners:
+            place = kept * 0.5
+        else:
+            middle = torch.arange(self.length, device=batch.device) + 0.5
+            place = torch.minimum((middle * ((kept + 1) / self.length) - 0.5).clamp(min=0), kept)
         # Rounding past the last valid frame would interpolate with padding.
-        return {"position": torch.minimum(first + kept * along, (start + last).float())}
+        return {"position": torch.minimum(first + place, (start + last).float())}
 
 
 @final

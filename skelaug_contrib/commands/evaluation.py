@@ -216,7 +216,7 @@ def open_task(run: Path, data: Path, protocol: str, validation_subjects: int, de
         if needed not in parts:
             raise Refused(f"{data}: protocol {protocol!r} has no {needed} clips")
     names = [str(name) for name in dataset.class_names]
-    prepare = preparation(spec.skeleton, spec.frames, spec.center, spec.stream)
+    prepare = preparation(spec.skeleton, spec.frames, spec.center, spec.stream, spec.align, spec.size)
     return Task(encoder.eval(), spec, dataset, parts, prepare, names, device, batch)
 
 
@@ -235,7 +235,7 @@ def train(
     prepare = None
     if augment != "none":
         views = skelaug.policies.hiclr(spec.skeleton, stream=spec.stream)
-        joints = preparation(spec.skeleton, spec.frames, spec.center, "joint")
+        joints = preparation(spec.skeleton, spec.frames, spec.center, "joint", spec.align, spec.size)
         prepare = skelaug.Compose([joints, views[_AUGMENT.index(augment)]])
     with refusing():
         fit = finetune(

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from skelaug.commands import Refused, find_skeleton
-from skelaug_contrib.datasets import PreparedDataset, from_npz
+from skelaug.commands import Refused, find_skeleton, positive, whole
+from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
+from skelaug_contrib.datasets.sources import SOURCES
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "describe", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What can be said on the command line: the kind of source comes first, and each kind has its own arguments."""
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND", help="where the data come from:")
+    """What can be said on the command line: what the data are comes first; arrays have arguments of their own."""
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="NAME", help="what the data are:")
     text = (
         "Arrays in one .npz file: x, float (S, C, T, V, M) = clip, coordinate, frame, joint, person, and label, int "
         "(S,) from 0; perhaps length, subject, view, episode, name, class_names, joint_names. subject gives the "
@@ -28,17 +32,48 @@ def add_arguments(parser: ArgumentParser) -> None:
     npz = kinds.add_parser(
         "npz", help="arrays in one .npz file", description=text, formatter_class=ArgumentDefaultsHelpFormatter
     )
-    add = npz.add_argument
-    add("file", type=Path, metavar="FILE", help="the .npz file; it is never unpickled")
-    add("out", type=Path, metavar="OUT_DIR", help="folder to write; it appears when all is done, or not at all")
-    add(
+    npz.add_argument("raw", type=Path, metavar="FILE", help="the .npz file; it is never unpickled")
+    npz.add_argument(
         "--skeleton",
         help="name of a known skeleton, or a .json file as Skeleton.to_dict writes it; may be left out where the "
         "file's joint_names are those of a known one",
     )
-    add("--train-views", type=_numbers, help="views that train under xview; 1,2 if left out")
-    add("--train-subjects", type=_numbers, help="subjects that train under xsub, such as 1,2,4; odd ones if left out")
-    add("--overwrite", action="store_true", help="replace a prepared data set that is there")
+    npz.add_argument("--train-views", type=_numbers, help="views that train under xview; 1,2 if left out")
+    npz.add_argument(
+        "--train-subjects",
+        type=_numbers,
+        help="subjects that train under xsub, such as 1,2,4; odd ones if left out",
+    )
+    _add_common(npz)
+    for name, make in SOURCES.items():
+        text = (make.__doc__ or name).splitlines()[0]
+        known = kinds.add_parser(name, help=text, description=text, formatter_class=ArgumentDefaultsHelpFormatter)
+        known.add_argument("raw", type=Path, metavar="RAW_DIR", help="where its files are")
+        known.add_argument(
+            "--workers",
+            type=whole,
+            default=os.cpu_count() or 1,
+            help="processes that read; 0 reads in this one",
+        )
+        _add_common(known)
+
+
+def _add_common(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("out", type=Path, metavar="OUT_DIR", help="folder to write; it appears when all is done, or not at all")
+    add("--frames", type=positive, help="resize every clip to this many frames; as recorded if left out")
+    add(
+        "--drop-leaked",
+        action="store_true",
+        help="leave test clips that have a twin in the training part out of the test part",
+    )
+    add("--drop-short", action="store_true", help="leave out clips of fewer than 4 frames")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace a prepared data set that is there, and give up an unfinished run of something else",
+    )
+    parser.epilog = "A run that ended early goes on where it was when the same command is given again."
 
 
 def _numbers(text: str) -> list[int]:
@@ -47,42 +82,45 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def run(kind: str, **options: Any) -> None:
+def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> None:
     """Prepare data of one kind, and say what came out."""
-    {"npz": _npz}[kind](**options)
-
-
-def _npz(
-    file: Path,
-    out: Path,
-    skeleton: str | None,
-    train_views: list[int] | None,
-    train_subjects: list[int] | None,
-    overwrite: bool,
-) -> None:
-    bones = None if skeleton is None else find_skeleton(skeleton)
     if out.exists() and not overwrite:
         raise Refused(f"{out} exists; choose another folder, or say --overwrite")
-    with tqdm(unit=" clips", disable=None, file=sys.stderr) as bar:
+    make = _npz if kind == "npz" else _known(kind)
+    with tqdm(unit=" clips" if kind == "npz" else " files", disable=None, file=sys.stderr) as bar:
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, faults: int = 0) -> None:
             bar.total = total
+            if not bar.n:
+                bar.initial = done  # of an earlier run, which says nothing of this one's speed
             bar.update(done - bar.n)
+            if faults:
+                bar.set_postfix(faults=faults)
 
-        dataset = from_npz(
-            file,
-            out,
-            bones,
-            train_views=train_views,
-            train_subjects=train_subjects,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    print(_describe(dataset))
-    print(f"wrote {out}")
+        try:
+            dataset = make(raw, out, overwrite=overwrite, progress=progress, **options)
+        except WorkerDied as error:
+            raise Refused(str(error)) from error
+    print(describe(dataset))
+    lines = _report(dataset)
+    print("\n".join([*lines, f"wrote {out}" + (" (report.json there names each)" if lines else "")]))
 
 
-def _describe(dataset: PreparedDataset) -> str:
+def _npz(raw: Path, out: Path, skeleton: str | None, **options: Any) -> PreparedDataset:
+    return from_npz(raw, out, None if skeleton is None else find_skeleton(skeleton), **options)
+
+
+def _known(name: str) -> Callable[..., PreparedDataset]:
+    def make(raw: Path, out: Path, **options: Any) -> PreparedDataset:
+        if not raw.exists():
+            raise Refused(f"{raw}: no such folder")
+        return prepare(SOURCES[name](raw), out, **options)
+
+    return make
+
+
+def describe(dataset: PreparedDataset) -> str:
+    """Its counts and protocols, in lines of text."""
     _, c, t, v, m = dataset.x.shape
     counts = [f"{len(dataset)} clips", f"{c} coordinates", f"{t} frames", f"{v} joints", f"{m} persons"]
     counts.append(f"{len(dataset.class_names)} classes")
@@ -93,3 +131,16 @@ def _describe(dataset: PreparedDataset) -> str:
     for protocol, parts in dataset.splits.items():
         lines.append(f"{protocol}: " + ", ".join(f"{part} {len(indices)}" for part, indices in parts.items()))
     return "\n".join(lines)
+
+
+def _report(dataset: PreparedDataset) -> list[str]:
+    """What was left out and why, in lines of text."""
+    report = json.loads((dataset.path / "report.json").read_text(encoding="utf-8"))
+    lines = []
+    for what, title in (("faults", "could not be used"), ("dropped", "dropped"), ("notes", "notes")):
+        if report[what]["count"]:
+            lines.append(f"{title}: {report[what]['count']}")
+            lines += [f"  {count} × {reason}" for reason, count in list(report[what]["reasons"].items())[:5]]
+    for protocol, names in report["left_out_of_test"].items():
+        lines.append(f"{protocol}: {len(names)} test clips with a twin that trains were left out of the test part")
+    return lines

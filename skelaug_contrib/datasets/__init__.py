@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from skelaug_contrib.datasets.convert import from_npz
+from skelaug_contrib.datasets.engine import WorkerDied, prepare
+from skelaug_contrib.datasets.findings import Findings, inspect
 from skelaug_contrib.datasets.format import PreparedDataset, split, write
 from skelaug_contrib.datasets.loader import Clips, EpochBatches, loader, read
 from skelaug_contrib.datasets.preprocess import preparation
 
-__all__ = ["Clips", "EpochBatches", "PreparedDataset", "from_npz", "loader", "preparation", "read", "split", "write"]
+__all__ = [
+    "Clips",
+    "EpochBatches",
+    "Findings",
+    "PreparedDataset",
+    "WorkerDied",
+    "from_npz",
+    "inspect",
+    "loader",
+    "preparation",
+    "prepare",
+    "read",
+    "split",
+    "write",
+]

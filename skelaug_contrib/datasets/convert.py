@@ -1,11 +1,12 @@
-"""From plain arrays in one .npz file to a prepared data set, read and written part by part."""
+"""Plain arrays in one .npz file as a source of clips, read part by part."""
 
 from __future__ import annotations
 
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,97 @@ import numpy as np
 
 import skelaug
 from skelaug.arrays import ArrayError, SequenceFile
+from skelaug.batch import SkeletonBatch
 from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.format import Floats, Ints, PreparedDataset, write
+from skelaug_contrib.datasets.engine import prepare
+from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_parts
+from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
-__all__ = ["from_npz"]
+__all__ = ["NpzSource", "from_npz"]
 
 _PART = 1 << 25  # bytes of x that are in memory at a time (several times over)
-_LEAK = "view3_identical_to_view2"  # NW-UCLA: test clips that are a copy of a training clip
-_COLUMNS = ("length", "lengths", "label", "subject", "view", "episode", "name", "class_names", "joint_names", _LEAK)
+_COLUMNS = ("length", "lengths", "label", "subject", "view", "episode", "name", "class_names", "joint_names")
+
+
+@dataclass(frozen=True)
+class NpzSource:
+    """The clips of a ``.npz`` file, opened by :meth:`open`; one unit, for a compressed array is read from its start."""
+
+    array: SequenceFile = field(repr=False)
+    skeleton: Skeleton
+    class_names: tuple[str, ...]
+    names: tuple[str, ...] = field(repr=False)
+    columns: Mapping[str, Ints] = field(repr=False)
+    splits: Splits
+    progress: Callable[[int, int], object] | None = field(repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        skeleton: Skeleton | None = None,
+        *,
+        train_views: Sequence[int] | None = None,
+        train_subjects: Sequence[int] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> NpzSource:
+        """Look at all arrays but x, and check them; for the arguments see :func:`from_npz`."""
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ArrayError(f"{path}: expected a .npz file of x, label and perhaps more; numpy.savez writes one")
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise ArrayError(f"{path}: not a readable .npz file; copy it again")
+        array = SequenceFile.open(path, member="x")
+        found, count = _columns(path), array.count
+        if "label" not in found:
+            raise ArrayError(
+                f"{path}: has no array 'label', the class index of each clip; it holds x, {', '.join(found)}"
+            )
+        known: list[str] = [name for name in ("length", "label", "subject", "view", "episode") if name in found]
+        columns = {name: _ints(path, name, found[name], count) for name in known}
+        if "lengths" in found:
+            columns.setdefault("length", _ints(path, "lengths", found["lengths"], count))
+        classes = [f"class_{i}" for i in range(columns["label"].max() + 1)]
+        bones = _skeleton(path, skeleton, found.get("joint_names"))
+        names = tuple(_strings(path, "name", found.get("name"), [f"clip_{i}" for i in range(count)]))
+        class_names = tuple(_strings(path, "class_names", found.get("class_names"), classes))
+        splits = _splits(path, columns, train_views, train_subjects)
+        length = columns.get("length", np.ones(count, np.int64))
+        check_parts(path, (count, *array.shape), columns | {"length": length}, names, class_names, bones, splits)
+        return cls(array, bones, class_names, names, columns, splits, progress)
+
+    def units(self) -> list[Unit]:
+        """The file."""
+        return [Unit(self.array.path)]
+
+    def read(self, unit: Unit) -> Iterator[Recording | Fault]:
+        """Its clips."""
+        step, done = max(1, _PART // (4 * math.prod(self.array.shape))), 0
+        parts = {p: np.full(self.array.count, "", "U5") for p in self.splits}
+        for protocol, part in ((p, part) for p in self.splits for part in ("train", "test")):
+            parts[protocol][self.splits[protocol][part]] = part
+        numbers: dict[str, Any] = {name: column.tolist() for name, column in self.columns.items()}
+        length = numbers.pop("length", None)
+        try:
+            for batch in self.array.batches(step, nan_is_absent=True):
+                valid = _lengths(batch).tolist() if length is None else length[done:]
+                for n in range(len(batch)):
+                    i = done + n
+                    hole = _hole(batch, n)
+                    if hole is not None:
+                        yield Fault(str(unit.path), f"clip {i} is not finite at {hole}")
+                        continue
+                    yield Recording(
+                        self.names[i],
+                        batch.x[n, :, : valid[n]].numpy(),
+                        parts={p: str(column[i]) for p, column in parts.items() if column[i]},
+                        **{name: column[i] for name, column in numbers.items()},
+                    )
+                done += len(batch)
+                if self.progress is not None:
+                    self.progress(done, self.array.count)
+        except ArrayError as error:
+            yield Fault(str(unit.path), str(error).removeprefix(f"{unit.path}: "))
 
 
 def from_npz(
@@ -32,6 +116,7 @@ def from_npz(
     train_subjects: Sequence[int] | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], object] | None = None,
+    **options: Any,
 ) -> PreparedDataset:
     """Prepare the arrays of a ``.npz`` file.
 
@@ -40,8 +125,7 @@ def from_npz(
     ``joint_names``. Without ``length``, a clip ends with the last frame in which anybody is not all 0. A person whose
     coordinates are not finite in a frame is absent in it. Other arrays are not used.
 
-    Protocols follow from what is there: ``xsub`` from ``subject``; ``xview`` from ``view``, with a part ``test_clean``
-    if ``view3_identical_to_view2``, bool ``(S,)``, marks test clips that copy a training clip (NW-UCLA).
+    Protocols follow from what is there: ``xsub`` from ``subject``; ``xview`` from ``view``.
 
     Args:
         path: the file. It is never unpickled.
@@ -51,6 +135,8 @@ def from_npz(
         train_subjects: subjects that train under ``xsub``, the others test; those of odd number if left out.
         overwrite: replace a prepared data set that is there.
         progress: called with the number of clips done and their total.
+        **options: ``frames``, ``drop_leaked`` and ``drop_short``, see
+            :func:`~skelaug_contrib.datasets.engine.prepare`.
 
     Returns:
         The data set, opened.
@@ -59,34 +145,8 @@ def from_npz(
         ArrayError: no such file, an array is missing or off; the message says which.
         OSError: the folder exists, or cannot be written.
     """
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise ArrayError(f"{path}: expected a .npz file of x, label and perhaps more; numpy.savez writes one")
-    if path.is_file() and not zipfile.is_zipfile(path):
-        raise ArrayError(f"{path}: not a readable .npz file; copy it again")
-    source = SequenceFile.open(path, member="x")
-    found = _columns(path)
-    if "label" not in found:
-        raise ArrayError(f"{path}: has no array 'label', the class index of each clip; it holds x, {', '.join(found)}")
-    count = source.count
-    label = _ints(path, "label", found["label"], count)
-    known: list[str] = [name for name in ("subject", "view", "episode") if name in found]
-    columns = {name: _ints(path, name, found[name], count) for name in known}
-    given = found.get("length", found.get("lengths"))
-    return write(
-        out,
-        x=_parts(source, progress),
-        length=_lengths(source) if given is None else _ints(path, "length", given, count),
-        label=label,
-        names=_strings(path, "name", found.get("name"), [f"clip_{i}" for i in range(count)]),
-        class_names=_strings(
-            path, "class_names", found.get("class_names"), [f"class_{i}" for i in range(label.max() + 1)]
-        ),
-        skeleton=_skeleton(path, skeleton, found.get("joint_names")),
-        splits=_splits(path, columns, found.get(_LEAK), train_views, train_subjects),
-        overwrite=overwrite,
-        **columns,
-    )
+    source = NpzSource.open(path, skeleton, train_views=train_views, train_subjects=train_subjects, progress=progress)
+    return prepare(source, out, strict=True, overwrite=overwrite, **options)
 
 
 def _columns(path: Path) -> dict[str, Any]:
@@ -113,37 +173,22 @@ def _strings(path: Path, name: str, array: Any, default: list[str]) -> list[str]
     return list(map(str, array))
 
 
-def _step(source: SequenceFile) -> int:
-    return max(1, _PART // (4 * math.prod(source.shape)))
+def _hole(batch: SkeletonBatch, n: int) -> str | None:
+    """Whole persons can be absent; a single joint can not, for it would be read as one at the origin."""
+    mask = batch.mask
+    assert mask is not None
+    holes = (mask[n].any(1) & ~mask[n].all(1)).nonzero()
+    if not len(holes):
+        return None
+    t, m = holes[0].tolist()
+    v = int((~mask[n, t, :, m]).nonzero()[0])
+    return f"joint {v}, frame {t}, person {m}; interpolate such joints, or write the whole person as 0 in that frame"
 
 
-def _parts(source: SequenceFile, progress: Callable[[int, int], object] | None) -> Iterator[Floats]:
-    done = 0
-    for batch in source.batches(_step(source), nan_is_absent=True):
-        mask = batch.mask
-        assert mask is not None
-        # Whole persons can be absent; a single joint can not, for it would be read as one at the origin.
-        holes = (mask.any(2) & ~mask.all(2)).nonzero()
-        if len(holes):
-            n, t, m = holes[0].tolist()
-            v = int((~mask[n, t, :, m]).nonzero()[0])
-            raise ArrayError(
-                f"{source.path}: clip {done + n} is not finite at joint {v}, frame {t}, person {m}; interpolate such "
-                f"joints, or write the whole person as 0 in that frame"
-            )
-        yield batch.x.numpy()
-        done += len(batch)
-        if progress is not None:
-            progress(done, source.count)
-
-
-def _lengths(source: SequenceFile) -> Ints:
+def _lengths(batch: SkeletonBatch) -> Ints:
     """Frames up to the last in which anybody is there, at least 1."""
-    found = []
-    for batch in source.batches(_step(source), nan_is_absent=True):
-        seen = batch.presence.any(2).numpy()
-        found.append(np.where(seen.any(1), seen.shape[1] - seen[:, ::-1].argmax(1), 1))
-    return np.concatenate(found).astype(np.int64)
+    seen = batch.presence.any(2).numpy()
+    return np.where(seen.any(1), seen.shape[1] - seen[:, ::-1].argmax(1), 1).astype(np.int64)
 
 
 def _skeleton(path: Path, given: Skeleton | None, joint_names: Any) -> Skeleton:
@@ -168,11 +213,10 @@ def _skeleton(path: Path, given: Skeleton | None, joint_names: Any) -> Skeleton:
 def _splits(
     path: Path,
     columns: dict[str, Ints],
-    leak: Any,
     train_views: Sequence[int] | None,
     train_subjects: Sequence[int] | None,
-) -> dict[str, dict[str, Ints]]:
-    splits: dict[str, dict[str, Ints]] = {}
+) -> Splits:
+    splits: Splits = {}
     rules: dict[str, tuple[str, Sequence[int] | None, Callable[[Ints], Any]]] = {
         "xview": ("view", train_views, lambda view: np.isin(view, (1, 2))),
         "xsub": ("subject", train_subjects, lambda subject: subject % 2 == 1),
@@ -192,12 +236,4 @@ def _splits(
                 f"{path}: {protocol} with {name} {', '.join(map(str, chosen))} to train leaves one side empty; there "
                 f"are {there}"
             )
-    if leak is not None and "xview" in splits:
-        if leak.dtype != np.bool_ or leak.shape != columns["view"].shape:
-            raise ArrayError(f"{path}[{_LEAK!r}]: must be bool, one a clip, got {leak.dtype} {leak.shape}")
-        train, test = splits["xview"]["train"], splits["xview"]["test"]
-        # The mark is on the view-3 clips that view 2 has too: it tells of a leak where 2 trains and 3 tests.
-        views = columns["view"]
-        if 2 in views[train] and 3 not in views[train] and not leak[test].all():
-            splits["xview"]["test_clean"] = test[~leak[test]]
     return splits

@@ -8,6 +8,7 @@ subject.npy         int64 ``(S,)``, who acts; this and the next two only where t
 view.npy            int64 ``(S,)``, which camera
 episode.npy         int64 ``(S,)``, which repetition
 dataset.json        format, version, counts, skeleton, names of clips and classes, splits as lists of clip indices
+report.json         what ``skelaug prepare`` left out and why, and what it found; only where it wrote the folder
 ==================  =================================================================================================
 
 Nothing in it is ever unpickled: to open a folder from anywhere runs no code of its author.
@@ -36,13 +37,13 @@ from skelaug.arrays import ArrayError
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 
-__all__ = ["FORMAT", "VERSION", "PreparedDataset", "split", "write"]
+__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "check_place", "split", "write"]
 
 FORMAT, VERSION = "skelaug prepared dataset", 1
 _REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
 _ABOUT = ("counts", "skeleton", "names", "class_names", "splits")
 _COUNTS = ("clips", "coordinates", "frames", "joints", "persons")
-_FILES = {"dataset.json", *(f"{name}.npy" for name in ("x", *_REQUIRED, *_OPTIONAL))}
+_FILES = {"dataset.json", "report.json", *(f"{name}.npy" for name in ("x", *_REQUIRED, *_OPTIONAL))}
 _PART = 1 << 25  # bytes that are written at a time
 
 Floats = npt.NDArray[np.float32]
@@ -127,7 +128,7 @@ class PreparedDataset:
             raise ArrayError(f"{path / 'dataset.json'}: no skeleton ({error})") from error
         names, class_names = (_strings(path, name, about[name]) for name in ("names", "class_names"))
         splits = _to_splits(path, about["splits"])
-        _check(path, x.shape, columns, names, class_names, skeleton, splits)
+        check_parts(path, x.shape, columns, names, class_names, skeleton, splits)
         columns = dict.fromkeys(_OPTIONAL) | columns
         return cls(path=path, x=x, names=names, class_names=class_names, skeleton=skeleton, splits=splits, **columns)
 
@@ -158,7 +159,9 @@ def write(
     view: npt.ArrayLike | None = None,
     episode: npt.ArrayLike | None = None,
     splits: Mapping[str, Mapping[str, npt.ArrayLike]] | None = None,
+    report: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    beside: Path | None = None,
 ) -> PreparedDataset:
     """Write a prepared data set; the folder appears whole or not at all.
 
@@ -179,7 +182,9 @@ def write(
         episode: ``(S,)`` which repetition.
         splits: by protocol, the clip indices of ``train`` and ``test``, which share no clip, and perhaps of parts of
             the test, named ``test_…``.
+        report: plain data about how it was made, for ``report.json``.
         overwrite: replace a prepared data set that is there.
+        beside: the folder on the same disk in which it is made; that of ``path`` if left out.
 
     Returns:
         The data set, opened.
@@ -197,7 +202,7 @@ def write(
     first = _check_part(path, next(parts, None), None)
     shape = (len(columns["label"]), *first.shape[1:])
     names, class_names = _strings(path, "names", list(names)), _strings(path, "class_names", list(class_names))
-    _check(path, shape, columns, names, class_names, skeleton, indices)
+    check_parts(path, shape, columns, names, class_names, skeleton, indices)
     about = {
         "format": FORMAT,
         "version": VERSION,
@@ -207,10 +212,12 @@ def write(
         "splits": {name: {part: v.tolist() for part, v in parts.items()} for name, parts in indices.items()},
         "names": names,
     }
-    with _appearing(path, math.prod(shape) * 4, overwrite) as folder:
+    with _appearing(path, math.prod(shape) * 4, overwrite, beside or path.parent) as folder:
         for name, column in columns.items():
             np.save(folder / f"{name}.npy", column, allow_pickle=False)
         (folder / "dataset.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+        if report is not None:
+            (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         _write_x(folder / "x.npy", path, shape, columns["length"], first, parts)
     return PreparedDataset.open(path)
 
@@ -344,7 +351,7 @@ def _to_splits(path: Path, value: Any) -> Splits:
     }
 
 
-def _check(
+def check_parts(
     path: Path,
     shape: tuple[int, ...],
     columns: Mapping[str, Ints],
@@ -371,7 +378,7 @@ def _check(
         raise ArrayError(f"{path}: class_names must have at least one entry")
     _check_range(path, "label", columns["label"], 0, len(class_names) - 1)
     for protocol, parts in splits.items():
-        _check_parts(f"{path}: splits[{protocol!r}]", parts, clips)
+        _check_split(f"{path}: splits[{protocol!r}]", parts, clips)
 
 
 def _check_range(path: Path, name: str, column: Ints, low: int, high: int) -> None:
@@ -380,7 +387,7 @@ def _check_range(path: Path, name: str, column: Ints, low: int, high: int) -> No
         raise ArrayError(f"{path}: {name} must lie in {low} … {high}, got {column[wrong[0]]} for clip {wrong[0]}")
 
 
-def _check_parts(where: str, parts: Mapping[str, Ints], clips: int) -> None:
+def _check_split(where: str, parts: Mapping[str, Ints], clips: int) -> None:
     unknown = [part for part in parts if part not in ("train", "test") and not part.startswith("test_")]
     if unknown or not {"train", "test"} <= parts.keys():
         raise ArrayError(f"{where}: must have train, test and perhaps test_…, got {', '.join(parts) or 'nothing'}")
@@ -456,20 +463,30 @@ def _check_values(path: Path, part: Floats, length: Ints, start: int) -> None:
         raise ArrayError(f"{path}: clip {start + n} of x is not 0 after its length, {length[n]} frames")
 
 
-@contextmanager
-def _appearing(path: Path, size: int, overwrite: bool) -> Iterator[Path]:
-    """A folder beside ``path`` that takes its place, synced to disk, when all went well, and vanishes otherwise."""
+def check_place(path: Path, overwrite: bool) -> None:
+    """Whether a data set may be written to ``path``.
+
+    Raises:
+        FileExistsError: something is there.
+        ArrayError: something else than a prepared data set would be overwritten.
+    """
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; choose another folder, or overwrite it")
     found = [path] if path.is_file() else path.iterdir() if path.exists() else []
     foreign = {file.name for file in found} - _FILES
     if foreign:
         raise ArrayError(f"{path} is not only a prepared data set: {min(foreign)} would be lost; choose another folder")
+
+
+@contextmanager
+def _appearing(path: Path, size: int, overwrite: bool, beside: Path) -> Iterator[Path]:
+    """A folder in ``beside`` that takes its place, synced to disk, when all went well, and vanishes otherwise."""
+    check_place(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise OSError(errno.ENOSPC, f"{path} needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=beside))
     old = folder.with_name(f"{folder.name}-old")
     try:
         yield folder

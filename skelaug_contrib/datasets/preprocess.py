@@ -1,17 +1,34 @@
-"""What precedes a network: put the body at the origin, bring clips to one length, choose the stream."""
+"""What precedes a network: body at the origin, clips of one length, bodies that face one way, of one size; stream."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from skelaug import check
 from skelaug.policy import Compose
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
-from skelaug.transforms import Bone, BoneMotion, Center, CropResize, Motion
+from skelaug.transforms import Align, Bone, BoneMotion, Center, CropResize, Motion, Normalize
 
 __all__ = ["preparation"]
 
 
-def preparation(skeleton: Skeleton, frames: int | None, center: str = "clip", stream: str = "joint") -> Compose:
+_ALIGN: dict[str, dict[str, Any]] = {
+    "frame": {"by": "shoulders", "per": "frame"},
+    "clip": {"by": "shoulders", "per": "clip"},
+    "spine": {"by": "spine", "per": "clip"},
+    "released": {"by": "shoulders", "per": "frame", "released": True},
+}
+
+
+def preparation(
+    skeleton: Skeleton,
+    frames: int | None,
+    center: str = "clip",
+    stream: str = "joint",
+    align: str | None = None,
+    size: float | None = None,
+) -> Compose:
     """The transform from clips as they were recorded to what a network sees, on the batch's device.
 
     Its result is fixed: whatever is drawn changes nothing. Give it keys to keep it off the global generator, from which
@@ -25,6 +42,15 @@ def preparation(skeleton: Skeleton, frames: int | None, center: str = "clip", st
             each person's own, in every frame (HiCLR's preparation of NTU RGB+D). ``"none"``: coordinates stay.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``. For pretraining this is ``"joint"``: there
             the policy changes the stream, after its augmentation of the joints.
+        align: ``"frame"``: each person turned about the vertical axis y in every frame, so that the shoulders lie along
+            x (HiCLR's preparation). ``"clip"``: one such turn for the clip, by its first frame. ``"spine"``: one turn,
+            so that in the first frame the spine points along z and the shoulders lie along x (PYSKL's). ``"released"``:
+            as ``"frame"``, resized and turned as HiCLR's released code does it, see
+            :class:`~skelaug.transforms.Align` and :class:`~skelaug.transforms.CropResize`. None leaves bodies as they
+            stand.
+        size: scale each clip so that its bodies have this size, see :class:`~skelaug.transforms.Normalize`.
+
+    The order is that of the reference: centre, resize, align, scale, change the stream.
 
     Who is absent stays zero and absent.
 
@@ -32,7 +58,7 @@ def preparation(skeleton: Skeleton, frames: int | None, center: str = "clip", st
         TypeError: no skeleton.
         ValueError: another argument is off.
 
-    Source: HiCLR's preparation (centred, the valid frames resized to 50).
+    Source: HiCLR's preparation (centred, the valid frames resized to 50, shoulders parallel).
 
     Example:
         >>> import skelaug, torch
@@ -43,11 +69,17 @@ def preparation(skeleton: Skeleton, frames: int | None, center: str = "clip", st
     check.skeleton("preparation", skeleton)
     check.choice("preparation", "center", center, ("clip", "frame", "none"))
     check.choice("preparation", "stream", stream, ("joint", "bone", "motion", "bone_motion"))
+    check.choice("preparation", "align", align, (None, *_ALIGN))
     members: list[Transform] = []
     if center != "none":
         members.append(Center(skeleton, per=center))
     if frames is not None:
-        members.append(CropResize((1.0, 1.0), length=check.count("preparation", "frames", frames)))
+        check.count("preparation", "frames", frames)
+        members.append(CropResize((1.0, 1.0), length=frames, align_corners=align != "released"))
+    if align is not None:
+        members.append(Align(skeleton, **_ALIGN[align]))
+    if size is not None:
+        members.append(Normalize(size))
     match stream:
         case "bone":
             members.append(Bone(skeleton))

@@ -231,7 +231,7 @@ def test_shipped_settings_are_the_papers() -> None:
         assert config.method == MethodConfig(
             ratio=ratio, queue=32768, temperature=0.07, momentum=0.999, mine_from=config.method.mine_from
         )
-        assert config.data == DataConfig("data", protocol="xsub", frames=50, center="frame")
+        assert config.data == DataConfig("data", protocol="xsub", frames=50, center="frame", align="frame")
     small = parse("pretrain", ["data", "out", "--config", "small.yaml"])["config"]
     assert small.encoder.widths == (16, 16, 32, 64) and small.accelerator == "cpu" and small.data.frames == 24
 
@@ -459,7 +459,7 @@ def test_every_command_of_the_overview_has_help(capsys: pytest.CaptureFixture[st
     from skelaug.cli import _COMMANDS
 
     assert set(_COMMANDS) == {
-        *("demo", "views", "prepare", "pretrain", "knn", "linear", "finetune", "semi", "fuse", "embed")
+        *("demo", "views", "prepare", "inspect", "pretrain", "knn", "linear", "finetune", "semi", "fuse", "embed")
     }
     for name in _COMMANDS:
         with pytest.raises(SystemExit) as stopped:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from scipy.stats import kstest
 
-from skelaug import SkeletonBatch
+from skelaug import Skeleton, SkeletonBatch, skeletons
 from skelaug import transforms as T
 from skelaug.functional import space as fs
 from skelaug.functional import values as fv
@@ -229,6 +229,103 @@ def test_subtract_joint_moves_the_origin_there() -> None:
     assert np.bincount(params["joint"]).min() > 25
 
 
+# --- Align -----------------------------------------------------------------------------------------------------------
+
+LEFT, RIGHT, LOWER, UPPER = (*SKELETON.shoulders, *SKELETON.spine)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_shoulders_lie_along_x_in_every_frame(m: int) -> None:
+    x = make_x(m=m, dtype=torch.float64)
+    y = T.Align(SKELETON)(x)
+    across = y[:, :, :, RIGHT] - y[:, :, :, LEFT]
+    assert (across[:, 0] > 0).all() and across[:, 2].abs().max() < 1e-12
+    assert torch.equal(y[:, 1], x[:, 1]), "a turn about the vertical axis"
+    torch.testing.assert_close(distances(y), distances(x))
+    assert (torch.linalg.det(_turns(x, y)) > 0).all(), "no mirror"
+
+
+def _turns(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The matrices that turned x to y, frame by frame, person by person."""
+    a, b = (v.permute(0, 2, 4, 3, 1) for v in (x, y))
+    return torch.linalg.lstsq(a, b).solution.mT
+
+
+def test_one_turn_for_the_clip_is_by_its_first_person_and_frame() -> None:
+    batch = make_batch(dtype=torch.float64)
+    turns = {0: (0, 0), 1: (0, 0), 2: (1, 1), 3: (2, 0)}  # where both shoulders are first observed
+    mask = batch.mask.clone()
+    mask[2, 1, :, 0] = False  # in frame 0 a shoulder is lost
+    batch = SkeletonBatch(batch.x, mask)
+    y = T.Align(SKELETON, per="clip")(batch).x
+    for n, (frame, person) in turns.items():
+        ways = batch.x[n, :, frame, RIGHT, person] - batch.x[n, :, frame, LEFT, person]
+        angle = math.atan2(float(ways[2]), float(ways[0]))
+        turn = torch.from_numpy(Rotation.from_euler("y", angle).as_matrix())
+        torch.testing.assert_close(y[n], torch.einsum("ij,jtvm->itvm", turn, batch.x[n]))
+    assert (y[4] == 0).all()
+
+
+def upright(frame: np.ndarray) -> np.ndarray:
+    """The matrix of the spine's alignment, from ``(3, V)``: scipy's turn about the cross product, twice."""
+
+    def onto(way: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        axis = np.cross(way, goal)
+        angle = np.arctan2(np.linalg.norm(axis), way @ goal)
+        return Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix()
+
+    first = onto(frame[:, UPPER] - frame[:, LOWER], np.array([0.0, 0, 1]))
+    turned = first @ frame
+    return onto(turned[:, RIGHT] - turned[:, LEFT], np.array([1.0, 0, 0])) @ first
+
+
+@pytest.mark.parametrize("per", ["frame", "clip"])
+@given(seeds)
+def test_spine_and_shoulders_against_scipy(per: str, seed: int) -> None:
+    x = make_x(3, m=2, seed=seed, dtype=torch.float64)
+    y = T.Align(SKELETON, "spine", per)(x).numpy()
+    for n in range(3):
+        for t in range(12):
+            for m in range(2):
+                own = x[n, :, t, :, m] if per == "frame" else x[n, :, 0, :, 0]
+                np.testing.assert_allclose(y[n, :, t, :, m], upright(own.numpy()) @ x[n, :, t, :, m].numpy(), atol=1e-8)
+
+
+def test_a_spine_upside_down_and_shoulders_the_wrong_way_round_are_turned() -> None:
+    x = torch.zeros(1, 3, 1, len(SKELETON), 1, dtype=torch.float64)
+    x[0, 2, 0, UPPER], x[0, 0, 0, RIGHT], x[0, 0, 0, LEFT] = -1, -1, 1
+    y = T.Align(SKELETON, "spine")(x)[0, :, 0, :, 0]
+    assert y[:, UPPER].tolist() == [0, 0, 1]
+    assert y[:, RIGHT].tolist() == [1, 0, 0] and y[:, LEFT].tolist() == [-1, 0, 0]
+    y = T.Align(SKELETON)(x)[0, :, 0, :, 0]
+    assert y[:, RIGHT].tolist() == [1, 0, 0] and y[:, UPPER].tolist() == [0, 0, 1]
+
+
+def test_in_the_plane() -> None:
+    x = make_x(c=2, dtype=torch.float64)
+    y = T.Align(SKELETON)(x)
+    across = y[:, :, :, RIGHT] - y[:, :, :, LEFT]
+    assert (across[:, 0] > 0).all() and across[:, 1].abs().max() < 1e-12
+    y = T.Align(SKELETON, "spine")(x)
+    spine = y[:, :, :, UPPER] - y[:, :, :, LOWER]
+    assert (spine[:, 1] > 0).all() and spine[:, 0].abs().max() < 1e-12
+    torch.testing.assert_close(distances(y), distances(x))
+
+
+def test_who_has_no_shoulders_is_not_turned() -> None:
+    batch = make_batch()
+    mask = batch.mask.clone()
+    mask[0, 5, LEFT, 0] = False
+    batch = SkeletonBatch(batch.x, mask)
+    for by in ("shoulders", "spine"):
+        out = T.Align(SKELETON, by)(batch)
+        assert not torch.equal(out.x[0, :, 6], batch.x[0, :, 6])
+        if by == "shoulders":
+            assert torch.equal(out.x[0, :, 5], batch.x[0, :, 5])
+    still = torch.ones(1, 3, 2, len(SKELETON), 1)
+    assert torch.equal(T.Align(SKELETON)(still), still), "shoulders in one place"
+
+
 # --- coordinates and constructors ------------------------------------------------------------------------------------
 
 
@@ -236,7 +333,8 @@ def test_subtract_joint_moves_the_origin_there() -> None:
     "transform",
     [T.Shear(0.5, coords=2), T.Rotate(30, coords=2), T.Scale((0.5, 2), coords=2), T.Translate(1, coords=(0, 1)),
      T.Mirror(SKELETON, p=1.0, coords=2), T.NegateAxis("y", p=1.0, coords=2), T.AxisMask(p=1.0, coords=2),
-     T.RandomMove(coords=2), T.Center(SKELETON, coords=2), T.Normalize(coords=2), T.SubtractJoint(p=1.0, coords=2)],
+     T.RandomMove(coords=2), T.Center(SKELETON, coords=2), T.Normalize(coords=2), T.SubtractJoint(p=1.0, coords=2),
+     T.Align(SKELETON, coords=2), T.Align(SKELETON, "spine", "clip", coords=2)],
     ids=lambda t: type(t).__name__,
 )  # fmt: skip
 def test_a_score_channel_is_left_alone(transform: T.Shear) -> None:
@@ -279,6 +377,11 @@ def test_a_person_whose_joint_is_lost_stays_where_it_is() -> None:
         (lambda: T.Center(SKELETON, joint="nose"), "has no joint 'nose'; its joints are hip, neck"),
         (lambda: T.Center(SKELETON, joint=8), r"Center\(joint=8\)"),
         (lambda: T.Normalize(0), r"Normalize\(size=0\)"),
+        (lambda: T.Align(SKELETON, "hips"), r"Align\(by='hips'\): by must be one of 'shoulders', 'spine'"),
+        (lambda: T.Align(SKELETON, per="person"), r"Align\(per='person'\): per must be one of 'frame', 'clip'"),
+        (lambda: T.Align(skeletons["coco17"], "spine"), "skeleton 'coco17' does not say what its spine are"),
+        (lambda: T.Align(Skeleton.from_edges([(0, 1)])), "'custom' does not say what its shoulders are"),
+        (lambda: T.Align(SKELETON, per="clip", released=True), "the released code turns shoulders, per frame"),
     ],
 )
 def test_wrong_arguments_are_explained(make: object, message: str) -> None:

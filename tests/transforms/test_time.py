@@ -118,6 +118,24 @@ def test_crop_resize_is_numpys_interpolation_of_a_part(span: tuple[int, int, int
         np.testing.assert_allclose(out.x[n, 0, :, 0, 0].numpy(), expected, atol=1e-4)
 
 
+@given(spans, st.integers(1, 20))
+def test_frames_as_spans_of_time(span: tuple[int, int, int], length: int) -> None:
+    """The middle of each of ``length`` equal spans; the numbers 1 … n stand in the middle of n of them."""
+    t, start, valid = span
+    out = T.CropResize((1, 1), length, align_corners=False)(ramp(2, t, start, valid))
+    middle = (np.arange(length) + 0.5) * valid / length
+    expected = start + np.interp(middle, np.arange(valid) + 0.5, np.arange(valid))
+    assert out.mask.all()
+    np.testing.assert_allclose(shown(out).numpy(), np.stack([expected] * 2), atol=1e-5)
+
+
+def test_a_part_of_frames_as_spans_of_time() -> None:
+    position = T.CropResize((0.5, 0.5), 64, align_corners=False).sample(ramp(500, 101), generator=generator())
+    place = position["position"]
+    assert (place.max(1).values - place.min(1).values - 50).abs().max() < 1, "half of the 101 frames"
+    assert place.min() < 2 and place.max() > 98
+
+
 @given(spans, st.integers(1, 20), seeds)
 def test_segment_sample_takes_one_frame_of_each_segment(span: tuple[int, int, int], length: int, seed: int) -> None:
     t, start, valid = span
@@ -255,6 +273,7 @@ def test_an_interpolated_frame_is_present_if_both_neighbours_are() -> None:
         (lambda: T.Blur(normalize=1), r"Blur\(normalize=1\): normalize must be one of True, False"),
         (lambda: T.CropResize((0, 1)), r"CropResize\(scale=\(0, 1\)\)"),
         (lambda: T.CropResize(length=0), r"CropResize\(length=0\)"),
+        (lambda: T.CropResize(align_corners=1), r"align_corners must be one of True, False"),
         (lambda: T.DropFrame(2), r"DropFrame\(ratio=2\): ratio must be a number ≥ 0 and ≤ 1 or a"),
         (lambda: T.DropFrame(fill="mean"), "fill must be one of 'zero', 'hold', 'interpolate', 'remove'"),
         (lambda: T.Speed(2), r"Speed\(factor=2\): factor must be a \(low, high\) pair ≥ 0.001, got 2"),

@@ -1,0 +1,345 @@
+"""From a public data set's own files to a prepared one: in parallel, part by part, and safe to kill at any moment."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import skelaug
+from skelaug import check
+from skelaug.arrays import ArrayError
+from skelaug.batch import SkeletonBatch
+from skelaug.transforms import CropResize
+from skelaug_contrib.datasets.facts import Floats
+from skelaug_contrib.datasets.findings import SHORT, Findings, find
+from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_place, write
+from skelaug_contrib.datasets.shards import Row, WorkFolder, write_shard
+from skelaug_contrib.datasets.sources.source import Fault, Source, Unit
+
+__all__ = ["WorkerDied", "prepare"]
+
+_PART = 1 << 25  # bytes of x that are in memory at a time (several times over)
+
+
+class WorkerDied(RuntimeError):
+    """A worker process was killed, by the system if memory ran out; the run can be taken up again."""
+
+
+def prepare(
+    source: Source,
+    out: str | Path,
+    *,
+    workers: int = 0,
+    frames: int | None = None,
+    drop_leaked: bool = False,
+    drop_short: bool = False,
+    strict: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int, int], object] | None = None,
+) -> PreparedDataset:
+    """Read a data set's files and write it as a prepared data set.
+
+    What is read goes into ``OUT.partial`` beside the result, shard by shard. A run that ended early, by ``kill -9`` or
+    a full disk, goes on from there when it is called again, and ends with the same bytes as one that was left alone;
+    so does one with another number of workers. The result appears when all of it is on the disk, or not at all.
+
+    A file that cannot be used costs its clips, nothing else: it is named in ``report.json``, with line and reason. So
+    are clips whose name was there before, and those that the options drop.
+
+    The frames of the longest clip are T, the most people of a clip M; shorter clips and fewer people are padded with 0.
+    Under every protocol whose test part has clips with a twin in the training part (see
+    :mod:`~skelaug_contrib.datasets.twins`), ``test_clean`` is the others.
+
+    Args:
+        source: what to read.
+        out: the folder to write.
+        workers: processes that read; 0 reads in this one.
+        frames: resize every clip to this many, by linear interpolation between its first and last frame in which
+            anybody is there; as they were recorded if left out.
+        drop_leaked: leave test clips that have a twin in the training part out of the test part; there is no
+            ``test_clean`` then, and a clip that is in no part any more is left out of the data.
+        drop_short: leave out clips of fewer than 4 frames.
+        strict: what cannot be used is an error, not a line in the report.
+        overwrite: replace a prepared data set that is there, and the unfinished run of something else.
+        progress: called with the number of files done, their total, and the number of faults so far.
+
+    Returns:
+        The data set, opened.
+
+    Raises:
+        ArrayError: there is nothing to read, nothing of it can be used, ``OUT.partial`` is the run of something else,
+            or, with ``strict``, something cannot be used.
+        WorkerDied: a worker process was killed.
+        OSError: the folder exists, cannot be written, or the disk is full.
+    """
+    out = Path(out).resolve()
+    check.count("prepare", "workers", workers, low=0)
+    if frames is not None:
+        check.count("prepare", "frames", frames)
+    check_place(out, overwrite)
+    units = source.units()
+    with WorkFolder(out.with_name(f"{out.name}.partial"), source, units, discard=overwrite) as folder:
+        _read_all(folder, source, workers, progress or (lambda done, total, faults: None))
+        made = _Assembly(folder, source)
+        if not made.rows or (strict and made.faults):
+            folder.remove()  # the files must be mended, and are then others
+            every = f"; {len(made.faults)} faults, such as {made.faults[0]}" if made.faults else ""
+            raise ArrayError(str(made.faults[0]) if strict else f"none of {made.files} files can be used{every}")
+        made.choose(drop_leaked=drop_leaked, drop_short=drop_short)
+        try:
+            made.write(out, frames=frames, overwrite=overwrite)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{out} cannot be written: {error.strerror}; what was read is kept in {folder.path}: mend that, and "
+                f"give the same command again",
+            ) from error
+        folder.remove()
+    return PreparedDataset.open(out)
+
+
+# --- reading, in processes -------------------------------------------------------------------------------------------
+
+
+def _read_all(folder: WorkFolder, source: Source, workers: int, progress: Callable[[int, int, int], object]) -> None:
+    """See that every shard is there."""
+    total = sum(map(len, folder.tasks))
+    todo = [task for task in range(len(folder.tasks)) if not folder.is_done(task)]
+    done, faults = total - sum(len(folder.tasks[task]) for task in todo), 0
+    progress(done, total, faults)
+    for task, (_, bad) in _results(folder, source, todo, workers):
+        done, faults = done + len(folder.tasks[task]), faults + bad
+        progress(done, total, faults)
+
+
+def _results(
+    folder: WorkFolder, source: Source, todo: Sequence[int], workers: int
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    if workers == 0 or not todo:
+        for task in todo:
+            yield task, write_shard(folder.name(task), source, folder.tasks[task])
+        return
+    # No forks of a process with threads: a server forks them, which has imported what they need and started nothing.
+    known = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in known else "spawn")
+    if "forkserver" in known:
+        context.set_forkserver_preload([__name__])
+    waiting = iter(todo)
+    running: dict[Future[tuple[int, int]], int] = {}
+    with ProcessPoolExecutor(min(workers, len(todo)), context, _begin, (source,)) as pool:
+        try:
+            # A few ahead: a hundred thousand files need not lie in the queue.
+            for task in itertools.islice(waiting, 2 * workers):
+                running[pool.submit(_work, folder.name(task), folder.tasks[task])] = task
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    counts = future.result()
+                    yield running.pop(future), counts
+                    for task in itertools.islice(waiting, 1):
+                        running[pool.submit(_work, folder.name(task), folder.tasks[task])] = task
+        except BrokenProcessPool as error:
+            suspects = sorted(str(folder.tasks[task][0].path) for task in running.values())
+            raise WorkerDied(
+                f"a worker process was killed, by the system if memory ran out, while it read one of the files from "
+                f"{' or '.join(suspects[:workers])} on; what is done is kept in {folder.path}: give the same command "
+                f"again, with fewer --workers"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_source: Source
+
+
+def _begin(source: Source) -> None:
+    """First thing in a worker."""
+    global _source
+    _source = source
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process stops its workers
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)  # killed, it could not tell: nobody else would end this process
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _work(name: Path, units: Sequence[Unit]) -> tuple[int, int]:
+    return write_shard(name, _source, units)
+
+
+# --- one data set of it ----------------------------------------------------------------------------------------------
+
+
+class _Assembly:
+    """The recordings of all shards, those that are left out, and the data set of the rest."""
+
+    def __init__(self, folder: WorkFolder, source: Source) -> None:
+        self.folder, self.source = folder, source
+        self.rows: list[Row] = []
+        self.faults: list[Fault] = []
+        self.dropped: list[Fault] = []
+        self.untested: dict[str, list[str]] = {}
+        self.files = sum(map(len, folder.tasks))
+        first: dict[str, str] = {}
+        for shard in folder.shards():
+            self.faults += shard.faults
+            for row in shard.rows:
+                other, channels = first.setdefault(row.name, row.where), (self.rows or [row])[0].shape[0]
+                if other != row.where:
+                    self.faults.append(Fault(row.where, f"its name, {row.name}, is that of {other} too"))
+                elif row.shape[0] != channels:
+                    self.faults.append(Fault(row.where, f"has {row.shape[0]} coordinates, {channels} were expected"))
+                else:
+                    self.rows.append(row)
+        self.recordings = len(self.rows)
+
+    def choose(self, *, drop_leaked: bool, drop_short: bool) -> None:
+        """Drop what is to be dropped, and find what leaks."""
+        if drop_short:
+            self._keep([None if row.facts.frames >= SHORT else f"fewer than {SHORT} frames" for row in self.rows])
+        self.findings, self.splits = self._find()
+        if drop_leaked and any(map(len, self.findings.leaked.values())):
+            self._drop_leaked()
+            self.findings, self.splits = self._find()
+        for protocol, indices in self.findings.leaked.items():
+            clean = np.setdiff1d(self.splits[protocol]["test"], indices)
+            if len(indices) and len(clean):
+                self.splits[protocol]["test_clean"] = clean
+
+    def _drop_leaked(self) -> None:
+        reasons: list[str | None] = [None] * len(self.rows)
+        for protocol, indices in self.findings.leaked.items():
+            if len(indices) == len(self.splits[protocol]["test"]):
+                raise ArrayError(f"{protocol}: every test clip has a twin that trains; without them nothing is left")
+            if len(indices):
+                self.untested[protocol] = [self.rows[i].name for i in indices]
+            for i in indices:
+                parts = {name: part for name, part in self.rows[i].parts.items() if name != protocol}
+                self.rows[i] = replace(self.rows[i], parts=parts)
+                reasons[i] = None if parts else f"a twin of it trains under {protocol}"
+        self._keep(reasons)
+
+    def write(self, out: Path, *, frames: int | None, overwrite: bool) -> None:
+        """Write the data set."""
+        columns = {name: self._column(name) for name in ("subject", "view", "episode")}
+        length = np.array([row.shape[1] for row in self.rows]) if frames is None else np.full(len(self.rows), frames)
+        write(
+            out,
+            x=self._parts(frames),
+            length=length,
+            label=np.array([row.label for row in self.rows]),
+            names=[row.name for row in self.rows],
+            class_names=list(self.source.class_names),
+            skeleton=self.source.skeleton,
+            splits=self.splits,
+            report=self._report(),
+            overwrite=overwrite,
+            beside=self.folder.path,
+            **columns,
+        )
+
+    def _keep(self, reasons: Sequence[str | None]) -> None:
+        """Those that no reason speaks against."""
+        pairs = list(zip(self.rows, reasons, strict=True))
+        self.dropped += [Fault(f"{row.where} ({row.name})", reason) for row, reason in pairs if reason is not None]
+        self.rows = [row for row, reason in pairs if reason is None]
+        if not self.rows:
+            raise ArrayError(f"all {len(self.dropped)} clips would be dropped, such as {self.dropped[0]}")
+
+    def _find(self) -> tuple[Findings, Splits]:
+        names = [row.name for row in self.rows]
+        facts, poses = [row.facts for row in self.rows], [row.read_poses() for row in self.rows]
+        splits = _splits(self.rows)
+        who = [self._column(name) for name in ("label", "subject", "episode")]
+        performance = None if any(column is None for column in who) else np.stack([c for c in who if c is not None], 1)
+        return find(names, facts, poses, lambda i: self.rows[i].read(), splits, performance), splits
+
+    def _column(self, name: str) -> Ints | None:
+        """Numbers that every clip has."""
+        values = [getattr(row, name) for row in self.rows]
+        return None if None in values else np.array(values, np.int64)
+
+    def _parts(self, frames: int | None) -> Iterator[Floats]:
+        """x, some clips at a time."""
+        c, _, v, _ = self.rows[0].shape
+        longest, persons = max(row.shape[1] for row in self.rows), max(row.shape[3] for row in self.rows)
+        step = max(1, _PART // (4 * math.prod((c, longest, v, persons))))
+        for start in range(0, len(self.rows), step):
+            rows = self.rows[start : start + step]
+            x = np.zeros((len(rows), c, longest, v, persons), np.float32)
+            for clip, row in zip(x, rows, strict=True):
+                clip[:, : row.shape[1], :, : row.shape[3]] = row.read()
+            yield x if frames is None else _resized(x, frames)
+
+    def _report(self) -> dict[str, Any]:
+        notes = [(row.name, note) for row in self.rows for note in row.notes]
+        return {
+            "source": type(self.source).__name__,
+            "skelaug": skelaug.__version__,
+            "files": self.files,
+            "recordings": self.recordings,
+            "clips": len(self.rows),
+            "faults": _listed(self.faults),
+            "dropped": _listed(self.dropped),
+            "left_out_of_test": self.untested,
+            "notes": {
+                "count": len(notes),
+                "reasons": _reasons(note for _, note in notes),
+                "each": [[name, note] for name, note in notes],
+            },
+            "findings": self.findings.to_dict(),
+        }
+
+
+def _splits(rows: Sequence[Row]) -> Splits:
+    """Protocols that have both sides."""
+    splits: dict[str, dict[str, list[int]]] = {}
+    for i, row in enumerate(rows):
+        for protocol, part in row.parts.items():
+            splits.setdefault(protocol, {}).setdefault(part, []).append(i)
+    return {
+        protocol: {part: np.array(parts[part], np.int64) for part in ("train", "test")}
+        for protocol, parts in splits.items()
+        if {"train", "test"} <= parts.keys()
+    }
+
+
+def _resized(x: Floats, frames: int) -> Floats:
+    ids = torch.arange(len(x))
+    resize = CropResize((1.0, 1.0), length=frames)
+    y: Floats = resize(SkeletonBatch(torch.from_numpy(x)), keys=skelaug.random.keys(0, 0, ids)).x.numpy()
+    return y
+
+
+def _listed(faults: Sequence[Fault]) -> dict[str, Any]:
+    return {
+        "count": len(faults),
+        "reasons": _reasons(fault.reason for fault in faults),
+        "each": [str(fault) for fault in faults],
+    }
+
+
+def _reasons(texts: Iterable[str]) -> Mapping[str, int]:
+    """How often each was given, whatever its numbers; most frequent first."""
+    counted = Counter(re.sub(r"\d+(\.\d+)?", "#", text) for text in texts)
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))

@@ -12,6 +12,9 @@ from torch import Tensor
 from skelaug.check import constant
 from skelaug.functional import joints as fj
 
+#: The matrices of e_x × …, e_y × …, e_z × ….
+_CROSS = (((0, 0, 0), (0, 0, -1), (0, 1, 0)), ((0, 0, 1), (0, 0, 0), (-1, 0, 0)), ((0, -1, 0), (1, 0, 0), (0, 0, 0)))
+
 #: The entries of Rz Ry Rx, row by row, as a · b · c + d · e, and the symbols by their place.
 _SYMBOLS = ["0", "1", "cx", "cy", "cz", "sx", "sy", "sz", "-sx", "-sy", "-sz"]
 _ENTRIES = """

@@ -138,7 +138,7 @@ def until(true: Any, seconds: float = 60) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_and_called_again_it_goes_on(workers: int, files: Path, whole: PreparedDataset, tmp_path: Path) -> None:
     out, log, partial = tmp_path / "out", tmp_path / "log", tmp_path / "out.partial"
-    process = started(files, out, log, workers, 0.005)
+    process = started(files, out, log, workers, 0.02)
     until(lambda: any(partial.glob("*.json")) and len(list(partial.glob("[0-9]*.json"))) >= 1)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -147,7 +147,7 @@ def test_killed_and_called_again_it_goes_on(workers: int, files: Path, whole: Pr
     assert 0 < len(done) < 4
     until(lambda: not any(_lives(pid) for pid, _ in lines(log)))  # its workers do not outlive it
     log.unlink()
-    dataset = prepare(Raw(files, log, 0.005), out, workers=2)
+    dataset = prepare(Raw(files, log, 0.02), out, workers=2)
     assert content(dataset.path) == content(whole.path) and left_in(tmp_path) == ["log", "out"]
     paths = [path.name for path in sorted(files.rglob("*.clip"))]
     again = Counter(name for _, name in lines(log))

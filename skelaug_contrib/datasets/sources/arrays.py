@@ -435,7 +435,7 @@ class PYSKL:
         if match:
             return _names(int(match[1]))
         try:
-            labels = [a.get("label") for a in _annotations(path)[1] if isinstance(a, dict)]
+            labels: list[Any] = [a.get("label") for a in _annotations(path)[1] if isinstance(a, dict)]
         except (Broken, OSError) as error:
             raise ArrayError(f"{path}: {error}") from None
         return _names(1 + max((int(label) for label in labels if _is_label(label)), default=0))

@@ -88,9 +88,9 @@ def load(path: Path, limit: int = MAX_BYTES) -> bytes:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise Broken("is not a plain file")
-        data = file.read(limit + 1) if status.st_size <= limit else b""
-    if status.st_size > limit or len(data) > limit:
-        raise Broken(f"has {status.st_size} bytes; a recording has at most {limit}")
+        if status.st_size > limit:
+            raise Broken(f"has {status.st_size} bytes; a recording has at most {limit}")
+        data = file.read(status.st_size)
     if not data:
         raise Broken("is empty")
     return data

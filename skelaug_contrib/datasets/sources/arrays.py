@@ -1,0 +1,500 @@
+"""Arrays that people already have, as AimCLR and HiCLR, CTR-GCN, and PYSKL prepare them."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import struct
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+import skelaug
+from skelaug.arrays import ArrayError
+from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets.sources import ntu
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, shown
+from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.pickles import read_pickle
+from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
+
+__all__ = ["CTRGCN", "PYSKL", "AimCLR"]
+
+Array = npt.NDArray[Any]
+
+_CHUNK = 256  # clips a unit
+_LIMIT = 1 << 26  # bytes of a clip: NTU's, padded to 300 frames, are 180 kB
+_MAX_LABELS = 1 << 28  # bytes of all labels
+_MAX_CLASSES = 10_000
+_XYZ = 3
+
+
+def _one(root: Path, name: str, what: str) -> Path:
+    """``root`` itself if it is a file, or the one in it whose name matches.
+
+    Raises:
+        ArrayError: there is none, or there are several.
+    """
+    if root.is_file():
+        return root
+    files = find(root, re.compile(name), what)
+    if len(files) > 1:
+        raise ArrayError(f"{root}: several would do ({', '.join(f.name for f in files[:5])}); name one of them")
+    return files[0]
+
+
+def _names(count: int) -> tuple[str, ...]:
+    """NTU's, if their number says so."""
+    return ntu.class_names(count) if count in (60, 120) else tuple(f"class_{i}" for i in range(count))
+
+
+def _about(name: str) -> dict[str, int]:
+    """Subject, view and episode, where the name is one of NTU's."""
+    found = ntu.name_parts(name.removesuffix(".skeleton"))
+    if found is None:
+        return {}
+    setup, camera, performer, replication, _ = found
+    return {"subject": performer, "view": camera, "episode": 10 * setup + replication}
+
+
+def _end(clip: Array) -> int:
+    """Frames of ``(T, M, V, C)`` up to the last in which anybody is there, at least 1: the rest is padding."""
+    seen = np.flatnonzero((clip != 0).any((1, 2, 3)))
+    return int(seen[-1]) + 1 if len(seen) else 1
+
+
+def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    """Shape, type and order of a NumPy file that has ``size`` bytes in all; ``file`` is left behind the header.
+
+    Raises:
+        Broken: it is none, holds Python objects, or claims more than is there.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except Exception as error:  # a damaged header reaches Python's own parser
+        raise Broken(f"is no readable NumPy file: {shown(str(error))}") from None
+    if dtype.hasobject or dtype.kind not in "fiub":
+        raise Broken(f"holds {dtype}, expected numbers; objects are not read, for that would run code of the file's")
+    if not shape or min(shape) < 1:
+        raise Broken(f"holds an empty array, {shape}")
+    wanted = math.prod(shape) * dtype.itemsize
+    if wanted > size - file.tell():
+        raise Broken(f"ends early: it claims {wanted} bytes, {max(0, size - file.tell())} are there")
+    return shape, dtype, fortran
+
+
+def _map(path: Path, offset: int = 0, size: int | None = None) -> Array:
+    """The array that begins at ``offset`` of a file, mapped into memory: nothing is read yet."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        shape, dtype, fortran = _header(file, path.stat().st_size if size is None else offset + size)
+        start = file.tell()
+    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
+
+
+def _chunks(path: Path, first: int, count: int) -> list[Unit]:
+    return [Unit(path, i, min(i + _CHUNK, first + count)) for i in range(first, first + count, _CHUNK)]
+
+
+def _check_skeleton(joints: int, skeleton: Skeleton) -> None:
+    if joints != len(skeleton):
+        raise Broken(f"has {joints} joints, skeleton {skeleton.name!r} has {len(skeleton)}; name another skeleton")
+
+
+# --- AimCLR, HiCLR, and others of their line --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AimCLR:
+    """Files ``train_position.npy``, ``val_position.npy`` with ``train_label.pkl``, ``val_label.pkl`` in one folder.
+
+    The array is ``(N, C, T, V, M)``; the pickle holds the clips' names and their labels, from 0. The folder's name is
+    the protocol if it is ``xsub``, ``xview`` or ``xset``, else the protocol is called ``given``; ``train`` trains and
+    ``val`` or ``test`` tests. All-zero frames at the end are padding. Subject, view and episode follow from names such
+    as ``S001C001P001R001A001``.
+
+    Args:
+        root: the folder.
+        joints: name of the known skeleton that the V joints are.
+    """
+
+    root: Path
+    joints: str = "ntu25"
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The one that was named."""
+        return skelaug.skeletons[self.joints]
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """NTU's where there are 60 or 120 classes.
+
+        Raises:
+            ArrayError: no label file can be read.
+        """
+        try:
+            return _names(1 + max(max(_labels(_label_file(path))[1]) for path in self._files()))
+        except (Broken, OSError) as error:
+            raise ArrayError(f"{self.root}: the classes cannot be counted: {error}") from None
+
+    def _files(self) -> list[Path]:
+        what = "files such as train_position.npy and train_label.pkl"
+        files = find(self.root, re.compile(r"(train|val|test)_position\.npy"), what)
+        folders = sorted({path.parent for path in files})
+        if len(folders) > 1:
+            some = ", ".join(str(folder) for folder in folders[:4])
+            raise ArrayError(f"{self.root}: holds arrays of several protocols ({some}); name one folder")
+        return files
+
+    def units(self) -> Sequence[Unit]:
+        """256 clips each."""
+        units: list[Unit] = []
+        for path in self._files():
+            try:
+                units += _chunks(path, 0, len(_map(path)))
+            except (Broken, OSError):
+                units.append(Unit(path))  # to read it says what is wrong
+        return units
+
+    @guarded
+    def read(self, unit: Unit) -> Iterator[Recording | Fault]:
+        """The clips."""
+        array = _map(unit.path)
+        if array.ndim != 5 or array.dtype.kind != "f":
+            raise Broken(f"must be floating point (N, C, T, V, M), got {array.dtype} {array.shape}")
+        if array[0].nbytes > _LIMIT or array.shape[2] > MAX_FRAMES:
+            raise Broken(f"has clips of shape {array.shape[1:]}, larger than any recording")
+        _check_skeleton(array.shape[3], self.skeleton)
+        names, labels = _labels(_label_file(unit.path))
+        if len(names) != len(array):
+            raise Broken(f"has {len(array)} clips, {_label_file(unit.path).name} has {len(names)}")
+        protocol = unit.path.parent.name if unit.path.parent.name in ("xsub", "xview", "xset") else "given"
+        part = "train" if unit.path.name.startswith("train") else "test"
+        for i in range(unit.start, len(array) if unit.stop is None else min(unit.stop, len(array))):
+            people = np.array(array[i]).transpose(1, 3, 2, 0)
+            try:
+                x, notes = assemble(people[: _end(people)], [])
+            except Broken as broken:
+                yield Fault(f"{unit.path}, clip {i}", broken.reason)
+                continue
+            name = names[i].removesuffix(".skeleton")
+            yield Recording(name=name, x=x, label=labels[i], parts={protocol: part}, notes=notes, **_about(name))
+
+
+def _label_file(path: Path) -> Path:
+    return path.with_name(path.name.replace("_position.npy", "_label.pkl"))
+
+
+@functools.lru_cache(maxsize=4)
+def _labels(path: Path) -> tuple[list[str], list[int]]:
+    """Names and labels of a label file."""
+    try:
+        content = read_pickle(path)
+    except Broken as broken:
+        raise Broken(f"{path.name}: {broken.reason}") from None
+    names, labels = content[:2] if isinstance(content, tuple | list) and len(content) >= 2 else (None, None)
+    if not isinstance(names, list) or not isinstance(labels, list | np.ndarray) or len(names) != len(labels):
+        raise Broken(f"{path.name}: expected a list of names and one of as many labels")
+    if not names or not all(isinstance(name, str) and 0 < len(name) <= 200 for name in names):
+        raise Broken(f"{path.name}: its names are not all strings")
+    if not all(_is_label(label) for label in labels):
+        raise Broken(f"{path.name}: its labels are not all whole numbers from 0")
+    return names, [int(label) for label in labels]
+
+
+def _is_label(label: Any) -> bool:
+    return isinstance(label, int | np.integer) and not isinstance(label, bool) and 0 <= int(label) < _MAX_CLASSES
+
+
+# --- CTR-GCN, and others of its line ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CTRGCN:
+    """A file such as ``NTU60_CS.npz``: ``x_train``, ``y_train``, ``x_test``, ``y_test``.
+
+    ``x`` is ``(N, T, M V 3)``, with 25 joints; ``y`` is one-hot ``(N, classes)``, or labels ``(N,)``. The name tells
+    the protocol: CS or CSub is ``xsub``, CV is ``xview``, CSet is ``xset``, another one is ``given``. Clips have no
+    names there, so they are called ``train_00000`` and so on, and nobody knows their subjects. All-zero frames at the
+    end are padding.
+
+    An array that ``numpy.savez`` wrote is read where it is needed; one of ``savez_compressed`` has to be read from its
+    beginning, so that each of the two is one piece of work.
+
+    Args:
+        root: the file, or a folder with one.
+    """
+
+    root: Path
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Kinect v2's 25 joints."""
+        return skelaug.skeletons["ntu25"]
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """NTU's where there are 60 or 120 classes.
+
+        Raises:
+            ArrayError: the file cannot be read.
+        """
+        path = self._file()
+        try:
+            sides = [_one_hot(path, part) for part in ("train", "test")]
+        except (Broken, OSError) as error:
+            raise ArrayError(f"{path}: {error}") from None
+        return _names(max(classes for _, classes in sides))
+
+    def _file(self) -> Path:
+        return _one(self.root, r".+\.npz", "a file such as NTU60_CS.npz")
+
+    def units(self) -> Sequence[Unit]:
+        """256 clips each, or all that train and all that test; the test clips are counted on from the others."""
+        path = self._file()
+        try:
+            first = 0
+            units: list[Unit] = []
+            for part in ("train", "test"):
+                member = _Member.of(path, f"x_{part}")
+                count = member.shape[0]
+                units += _chunks(path, first, count) if member.plain else [Unit(path, first, first + count)]
+                first += count
+        except (Broken, OSError):
+            return [Unit(path)]
+        return units
+
+    @guarded
+    def read(self, unit: Unit) -> Iterator[Recording | Fault]:
+        """The clips."""
+        path, first = unit.path, 0
+        code = re.search(r"CSub|CSet|CS|CV", path.stem)
+        protocol = {"CSub": "xsub", "CS": "xsub", "CV": "xview", "CSet": "xset"}[code[0]] if code else "given"
+        for part in ("train", "test"):
+            member = _Member.of(path, f"x_{part}")
+            count = member.shape[0]
+            start, stop = max(unit.start - first, 0), count if unit.stop is None else min(unit.stop - first, count)
+            first += count
+            if start >= stop:
+                continue
+            frames, people = member.check()
+            labels, _ = _one_hot(path, part)
+            if len(labels) != count:
+                raise Broken(f"has {count} clips in x_{part}, but {len(labels)} labels in y_{part}")
+            for i, clip in member.clips(start, stop):
+                if labels[i] < 0:
+                    yield Fault(f"{path}, clip {part}_{i:05}", f"its row of y_{part} does not name one class")
+                    continue
+                points = clip.reshape(frames, people, ntu.JOINTS, _XYZ)
+                try:
+                    x, notes = assemble(points[: _end(points)], [])
+                except Broken as broken:
+                    yield Fault(f"{path}, clip {part}_{i:05}", broken.reason)
+                    continue
+                yield Recording(name=f"{part}_{i:05}", x=x, label=int(labels[i]), parts={protocol: part}, notes=notes)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """An array in a ``.npz`` file."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    plain: bool  # not compressed, so that it can be mapped
+    size: int
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> _Member:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                info = archive.getinfo(f"{name}.npy")
+                # Deflate gains at most a factor of 1032: what claims more is no array but a trap.
+                if info.file_size > 1032 * info.compress_size + 1024:
+                    raise Broken(f"claims {info.file_size} bytes for {name}, which its contents cannot fill")
+                with archive.open(info) as file:
+                    shape, dtype, fortran = _header(file, info.file_size)
+        except (Broken, OSError):
+            raise
+        except KeyError:
+            raise Broken(f"has no array {name}; expected x_train, y_train, x_test and y_test") from None
+        except Exception as error:  # a damaged archive raises what it likes
+            raise Broken(f"is no readable .npz file: {type(error).__name__}: {shown(str(error))}") from None
+        if fortran and len(shape) > 1:
+            raise Broken(f"has {name} in Fortran order; save it with numpy.ascontiguousarray")
+        return cls(path, name, shape, dtype, info.compress_type == zipfile.ZIP_STORED, info.file_size)
+
+    def check(self) -> tuple[int, int]:
+        """Frames and people of ``(N, T, M V 3)``."""
+        each = ntu.JOINTS * _XYZ
+        if len(self.shape) != 3 or self.dtype.kind != "f" or self.shape[2] % each or self.shape[2] > 10 * each:
+            raise Broken(f"has {self.name} {self.dtype} {self.shape}, expected floating point (N, T, {each} a person)")
+        if self.shape[1] > MAX_FRAMES or self.shape[1] * self.shape[2] * self.dtype.itemsize > _LIMIT:
+            raise Broken(f"has clips of shape {self.shape[1:]} in {self.name}, larger than any recording")
+        return self.shape[1], self.shape[2] // each
+
+    def clips(self, start: int, stop: int) -> Iterator[tuple[int, Array]]:
+        if self.plain:
+            array = _map(self.path, self._offset(), self.size)
+            if array.shape != self.shape:
+                raise Broken(f"has two headers for {self.name}, which do not agree")
+            yield from ((i, np.array(array[i])) for i in range(start, stop))
+            return
+        one = math.prod(self.shape[1:]) * self.dtype.itemsize
+        with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.name}.npy") as file:
+            _header(file, self.size)
+            for i in range(stop):
+                try:
+                    data = file.read(one)
+                except Exception as error:  # zlib's, zipfile's, and EOFError
+                    raise Broken(f"is damaged in clip {i} of {self.name}: {shown(str(error))}") from None
+                if len(data) != one:
+                    raise Broken(f"ends early, in clip {i} of {self.name}")
+                if i >= start:
+                    yield i, np.frombuffer(data, self.dtype).reshape(self.shape[1:])
+
+    def _offset(self) -> int:
+        """Where the member's bytes begin: behind a header with a name and extras, whose lengths it has itself."""
+        with zipfile.ZipFile(self.path) as archive, self.path.open("rb") as file:
+            start = archive.getinfo(f"{self.name}.npy").header_offset
+            file.seek(start)
+            header = file.read(30)
+        if len(header) < 30:
+            raise Broken("is a damaged .npz file")
+        name, extra = struct.unpack("<HH", header[26:30])
+        return start + 30 + int(name) + int(extra)
+
+    def load(self, limit: int) -> Array:
+        """All of it, if it is no more than ``limit`` bytes."""
+        if math.prod(self.shape) * self.dtype.itemsize > limit:
+            raise Broken(f"has {self.name} of shape {self.shape}, more than labels can be")
+        with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.name}.npy") as file:
+            _header(file, self.size)
+            try:
+                data = file.read(math.prod(self.shape) * self.dtype.itemsize)
+                return np.frombuffer(data, self.dtype).reshape(self.shape)
+            except Exception as error:
+                raise Broken(f"is damaged in {self.name}: {shown(str(error))}") from None
+
+
+def _one_hot(path: Path, part: str) -> tuple[npt.NDArray[np.int64], int]:
+    """Labels, -1 where a row does not name one class, and the number of classes."""
+    y = _Member.of(path, f"y_{part}").load(_MAX_LABELS)
+    if y.ndim == 1 and y.dtype.kind in "iu":
+        labels = np.where((y >= 0) & (y < _MAX_CLASSES), y, -1).astype(np.int64)
+        return labels, int(labels.max()) + 1 if labels.max() >= 0 else 1
+    if y.ndim != 2 or y.shape[1] > _MAX_CLASSES:
+        raise Broken(f"has y_{part} {y.dtype} {y.shape}, expected one-hot rows (N, classes) or labels (N,)")
+    good = ((y == 0) | (y == 1)).all(1) & ((y == 1).sum(1) == 1)
+    return np.where(good, (y == 1).argmax(1), -1).astype(np.int64), y.shape[1]
+
+
+# --- PYSKL, and others of its line ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PYSKL:
+    """A file such as ``ntu60_3danno.pkl``: a dict of ``split`` and ``annotations``.
+
+    ``split`` maps names such as ``xsub_train`` and ``xsub_val`` to lists of clips; an annotation has ``frame_dir``, the
+    clip's name, ``label``, from 0, and ``keypoint``, ``(M, T, V, C)``. A recording has M = 2: further people are left
+    out. The whole file is one piece of work, and in memory, for a pickle has to be read from its beginning.
+
+    Args:
+        root: the file, or a folder with one.
+        joints: name of the known skeleton that the V joints are.
+    """
+
+    root: Path
+    joints: str = "ntu25"
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The one that was named."""
+        return skelaug.skeletons[self.joints]
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """NTU's where the file's name begins with ntu60 or ntu120, else numbered.
+
+        Raises:
+            ArrayError: the file cannot be read.
+        """
+        path = self._file()
+        match = re.match(r"ntu(60|120)_", path.name)
+        if match:
+            return _names(int(match[1]))
+        try:
+            labels: list[Any] = [a.get("label") for a in _annotations(path)[1] if isinstance(a, dict)]
+        except (Broken, OSError) as error:
+            raise ArrayError(f"{path}: {error}") from None
+        return _names(1 + max((int(label) for label in labels if _is_label(label)), default=0))
+
+    def _file(self) -> Path:
+        return _one(self.root, r".+\.pkl", "a file such as ntu60_3danno.pkl")
+
+    def units(self) -> Sequence[Unit]:
+        """The file."""
+        return [Unit(self._file())]
+
+    @guarded
+    def read(self, unit: Unit) -> Iterator[Recording | Fault]:
+        """The clips."""
+        parts, annotations = _annotations(unit.path)
+        seen: set[str] = set()
+        for i, annotation in enumerate(annotations):
+            where = f"{unit.path}, annotation {i}"
+            try:
+                yield self._recording(annotation, parts, seen)
+            except Broken as broken:
+                yield Fault(where, broken.reason)
+
+    def _recording(self, annotation: Any, parts: dict[str, dict[str, str]], seen: set[str]) -> Recording:
+        if not isinstance(annotation, dict):
+            raise Broken(f"is a {type(annotation).__name__}, expected a dict of frame_dir, label and keypoint")
+        name, points = annotation.get("frame_dir"), annotation.get("keypoint")
+        label: Any = annotation.get("label")
+        if not isinstance(name, str) or not 0 < len(name) <= 200 or name in seen:
+            raise Broken(f"its frame_dir is {shown(repr(name))}, expected a name that no other has")
+        if not _is_label(label):
+            raise Broken(f"its label is {shown(repr(label))}, expected a whole number from 0")
+        if not isinstance(points, np.ndarray) or points.ndim != 4 or points.dtype.kind != "f" or 0 in points.shape:
+            raise Broken("its keypoint must be a floating-point array (M, T, V, C)")
+        _check_skeleton(points.shape[2], self.skeleton)
+        persons, frames, joints, coordinates = points.shape
+        if frames > MAX_FRAMES or coordinates > 4:
+            raise Broken(f"its keypoint has shape {points.shape}, larger than any recording")
+        notes = [f"{persons - 2} people left out: the file has {persons}"] if persons > 2 else []
+        people = np.zeros((frames, 2, joints, coordinates), np.float32)
+        people[:, : min(persons, 2)] = np.asarray(points)[:2].transpose(1, 0, 2, 3)
+        x, all_notes = assemble(people, notes)
+        seen.add(name)
+        return Recording(name=name, x=x, label=int(label), parts=parts.get(name, {}), notes=all_notes, **_about(name))
+
+
+@functools.lru_cache(maxsize=1)
+def _annotations(path: Path) -> tuple[dict[str, dict[str, str]], list[Any]]:
+    """By clip, its part of each protocol; and the annotations."""
+    content = read_pickle(path)
+    split, annotations = (content.get(k) for k in ("split", "annotations")) if isinstance(content, dict) else (0, 0)
+    if not isinstance(split, dict) or not isinstance(annotations, list):
+        raise Broken("is no dict of 'split', a dict, and 'annotations', a list")
+    parts: dict[str, dict[str, str]] = {}
+    for key, names in split.items():
+        match = re.fullmatch(r"(\w{1,40})_(train|val|test)", key) if isinstance(key, str) else None
+        if match is None or not isinstance(names, list | tuple):
+            raise Broken(f"has split {shown(repr(key))}, expected names such as xsub_train with a list of clips")
+        for name in names:
+            if isinstance(name, str):
+                parts.setdefault(name, {})[match[1]] = "train" if match[2] == "train" else "test"
+    return parts, annotations

@@ -1,0 +1,120 @@
+"""What every reader does with files: find them, load them, and say what is wrong with them instead of raising."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from skelaug.arrays import ArrayError
+from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
+
+__all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "find", "guarded", "load", "shown"]
+
+MAX_BYTES = 1 << 28  # of one text file: a hundred times the longest recording of any public set
+MAX_FRAMES = 100_000  # of one recording: an hour at 30 frames a second
+
+S = TypeVar("S")
+
+
+class Broken(Exception):
+    """Why a file, or a clip of it, cannot be used. It never leaves a reader: it becomes a Fault."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.line = reason, line
+
+
+def shown(text: bytes | str) -> str:
+    """``text`` from a file of unknown nature, short and printable, for a message."""
+    cut = text[:24]
+    return ascii(cut.decode("latin1") if isinstance(cut, bytes) else cut) + ("…" if len(text) > len(cut) else "")
+
+
+def find(root: Path, name: re.Pattern[str], what: str) -> list[Path]:
+    """Every file below ``root`` whose name matches, in the order of their paths.
+
+    Links are followed, but no folder is entered twice, so that links in a circle do no harm. A folder that cannot be
+    read is listed too: to load it fails, and that is reported.
+
+    Raises:
+        ArrayError: no such folder, or nothing in it matches; ``what`` says what was looked for.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise ArrayError(f"{root}: no such folder; expected one with {what}")
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if _is(entry.is_dir):
+                        folders.append(folder / entry.name)
+                    elif name.fullmatch(entry.name) and _is(entry.is_file):
+                        found.append(folder / entry.name)
+        except OSError:
+            found.append(folder)
+    if not found:
+        raise ArrayError(f"{root}: nothing to read in it; expected {what}")
+    return sorted(found)
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def load(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        Broken: it is empty, no plain file, or larger than ``limit`` bytes.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb", opener=_open) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Broken("is not a plain file")
+        if status.st_size > limit:
+            raise Broken(f"has {status.st_size} bytes; a recording has at most {limit}")
+        data = file.read(status.st_size)
+    if not data:
+        raise Broken("is empty")
+    return data
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # to open a pipe must not wait for its other end
+
+
+def guarded(read: Callable[[S, Unit], Iterator[Recording | Fault]]) -> Callable[[S, Unit], Iterator[Recording | Fault]]:
+    """The reader ``read``, which lets nothing out but recordings and faults."""
+
+    @functools.wraps(read)
+    def safe(self: S, unit: Unit) -> Iterator[Recording | Fault]:
+        where = str(unit.path)
+        try:
+            yield from read(self, unit)
+        except Broken as broken:
+            yield Fault(where, broken.reason, broken.line)
+        except OSError as error:
+            yield Fault(where, f"cannot be read: {error.strerror or error}")
+        except MemoryError:
+            yield Fault(where, "needs more memory than there is")
+        except Exception as error:  # what no reader foresaw must not end a run over 100 000 files
+            yield Fault(where, f"unexpected {type(error).__name__}: {error}")
+
+    return safe

@@ -1,0 +1,115 @@
+"""Northwestern-UCLA Multiview Action 3D: one JSON file a clip, as in the ``all_sqe`` folder of the field."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import skelaug
+from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
+from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
+
+__all__ = ["NWUCLA"]
+
+_LIMIT = 1 << 24  # bytes; the longest clip has 201 frames and less than 300 kB
+_NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_v(\d{2})")
+_FILE = re.compile(r"a\d+_s\d+_e\d+_v\d+\.json")
+_ACTIONS = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 8: 6, 9: 7, 11: 8, 12: 9}  # in the file's name: its label
+_CLASSES = (
+    "pick up with one hand",
+    "pick up with two hands",
+    "drop trash",
+    "walk around",
+    "sit down",
+    "stand up",
+    "donning",
+    "doffing",
+    "throw",
+    "carry",
+)
+
+
+@dataclass(frozen=True)
+class NWUCLA:
+    """NW-UCLA: a folder of files ``a01_s01_e00_v01.json`` = action, subject, episode, view.
+
+    A recording has C = x, y, z in metres (y up), the 20 joints of ``kinect20``, M = 1. Protocols: ``xview``, the usual
+    one, in which views 1 and 2 train and view 3 tests; ``xsub``, in which subjects of odd number train.
+
+    Args:
+        root: the folder.
+    """
+
+    root: Path
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Kinect v1's 20 joints."""
+        return skelaug.skeletons["kinect20"]
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """By label; the files' own labels begin at 1."""
+        return _CLASSES
+
+    def units(self) -> Sequence[Unit]:
+        """One a file."""
+        return [Unit(path) for path in find(self.root, _FILE, "files such as a01_s01_e00_v01.json")]
+
+    @guarded
+    def read(self, unit: Unit) -> Iterator[Recording | Fault]:
+        """The clip."""
+        data = load(unit.path, _LIMIT)
+        match = _NAME.fullmatch(unit.path.stem)
+        action, subject, episode, view = map(int, match.groups()) if match else (0, 0, 0, 0)
+        if action not in _ACTIONS or view not in (1, 2, 3):
+            raise Broken(f"is named {shown(unit.path.name)}; actions are 1 … 6, 8, 9, 11, 12 and views 1, 2, 3")
+        content = _parse(data)
+        label = content.get("label")
+        if type(label) is not int or label - 1 != _ACTIONS[action]:
+            raise Broken(f"has label {shown(repr(label))}; action {action} of its name is label {_ACTIONS[action] + 1}")
+        x, notes = assemble(_points(content.get("skeletons"))[:, None], [])
+        yield Recording(
+            name=unit.path.stem,
+            x=x,
+            label=label - 1,
+            subject=subject,
+            view=view,
+            episode=episode,
+            parts={"xview": "test" if view == 3 else "train", "xsub": "train" if subject % 2 else "test"},
+            notes=notes,
+        )
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(data)
+    except json.JSONDecodeError as error:
+        raise Broken(f"is no JSON: {error.msg}", error.lineno) from None
+    except UnicodeDecodeError:
+        raise Broken("is no JSON: it is not UTF-8") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists without end
+        raise Broken(f"is no JSON that can be read: {error}") from None
+    if not isinstance(content, dict):
+        raise Broken("is JSON, but no object with 'label' and 'skeletons'")
+    return content
+
+
+def _points(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """``(T, 20, 3)`` from lists in lists."""
+    try:
+        array = np.array(value)
+    except (ValueError, OverflowError):  # lists of unequal length
+        raise Broken("its skeletons are not the same number of joints and coordinates in each frame") from None
+    if array.dtype.kind not in "if" or array.shape[1:] != (20, 3) or not 1 <= len(array) <= MAX_FRAMES:
+        got = f"{array.dtype.name} {array.shape}"
+        raise Broken(f"its skeletons must be numbers (frames, 20, 3), got {got}")
+    return array.astype(np.float64)

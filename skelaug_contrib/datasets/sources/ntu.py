@@ -160,8 +160,8 @@ class NTU120(NTU):
     sixty = False
 
 
-# The format: a line with the number of frames; for each frame, one with the number of bodies; for each body, one of 10
-# numbers, of which the first is its name, one with the number of joints, and one of 12 for each joint: x, y, z and more.
+# The format: a line with the number of frames; for each frame one with the number of bodies; for each body one of 10
+# numbers, of which the first is its name, one with the number of joints, and one of 12 a joint: x, y, z and more.
 
 
 def read_bodies(data: bytes) -> tuple[int, list[Track], list[str]]:

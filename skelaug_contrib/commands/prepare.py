@@ -46,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     _add_common(npz)
     for name, make in SOURCES.items():
-        text = (make.__doc__ or name).splitlines()[0]
+        text = (make.__doc__ or name).splitlines()[0].replace("``", "")
         known = kinds.add_parser(name, help=text, description=text, formatter_class=ArgumentDefaultsHelpFormatter)
         known.add_argument("raw", type=Path, metavar="RAW_DIR", help="where its files are")
         known.add_argument(

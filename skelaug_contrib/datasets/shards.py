@@ -28,7 +28,7 @@ from skelaug_contrib.datasets.sources.source import Fault, Recording, Source, Un
 
 __all__ = ["Row", "Shard", "WorkFolder", "read_shard", "write_shard"]
 
-_UNITS, _BYTES = 64, 1 << 24  # a shard is a task: so many files at most, or so many bytes of them
+_UNITS, _BYTES = 64, 1 << 23  # a shard is a task: so many files at most, or so many bytes of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -500,7 +500,7 @@ def test_tasks_are_bounded_in_files_and_bytes(tmp_path: Path) -> None:
     units = [Unit(tmp_path / str(i)) for i in range(150)]
     sizes = [1000] * 150
     assert [len(task) for task in shards._tasks(units, sizes)] == [64, 64, 22]
-    sizes = [1 << 23] * 3 + [1 << 30] + [1] * 146
+    sizes = [1 << 22] * 3 + [1 << 30] + [1] * 146
     assert [len(task) for task in shards._tasks(units, sizes)] == [2, 1, 1, 64, 64, 18]
     assert list(itertools.chain(*shards._tasks(units, sizes))) == units
 

@@ -336,17 +336,16 @@ def throughput(bench: Bench) -> Iterator[Bar]:
         times = race(calls, max(2, bench.rounds // 2), setting.device)
         bench.rows += [Row.of("throughput", name, setting.describe(), each) for name, each in times.items()]
     x = bench.setting.data()
-    linear_ones = list(_run(bench.skeleton))
     mixed = [
         T.Shear(0.5), T.GaussianNoise(0.01, p=0.5), T.JointMask(0.1), T.Blur((0.1, 2), p=0.5),
         T.LimbMask(bench.skeleton), T.DropFrame(0.1), T.JointJitter(0.1, 0.4), T.PersonDrop(p=0.5),
     ]  # fmt: skip
-    for kind, members in (("linear", linear_ones), ("of all kinds", mixed)):
-        for count in range(1, len(members) + 1):
-            run = Compose(members[:count])
-            times = race({kind: lambda run=run: run(x)}, max(2, bench.rounds // 2), bench.setting.device)  # type: ignore[misc]
-            described = bench.setting.describe() | {"transforms": count}
-            bench.rows.append(Row.of("members", kind, described, times[kind]))
+    for kind, members in (("linear", list(_run(bench.skeleton))), ("of all kinds", mixed)):
+        runs = {str(count): Compose(members[:count]) for count in range(1, len(members) + 1)}
+        times = race({count: lambda r=r: r(x) for count, r in runs.items()}, bench.rounds, bench.setting.device)  # type: ignore[misc]
+        for count, each in times.items():
+            described = bench.setting.describe() | {"transforms": int(count)}
+            bench.rows.append(Row.of("members", kind, described, each))
     yield from ()
 
 

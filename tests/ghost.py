@@ -56,7 +56,7 @@ class GhostMode(FakeTensorMode):
 
 
 def to_ghost(module: torch.nn.Module) -> None:
-    """Inside the mode, give a module fake parameters and buffers: ``.to("ghost")`` cannot swap real storage for fake."""
+    """Inside the mode, give a module fake parameters and buffers: ``.to`` cannot swap real storage for fake."""
     for part in module.modules():
         for values in (part._parameters, part._buffers):
             for name, value in values.items():

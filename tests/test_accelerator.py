@@ -202,6 +202,7 @@ def test_an_exported_replay_takes_any_batch(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # inductor's import trips torch's own
 @pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler, g++, on a CPU")
 @pytest.mark.parametrize("kind", ["tensor", "batch"])
 @pytest.mark.parametrize("name", COMPILED)

@@ -92,9 +92,8 @@ def test_every_combination_is_a_row_and_threads_are_put_back() -> None:
 
     parser = argparse.ArgumentParser()
     bench.add_settings(parser)
-    options = parser.parse_args(
-        ["--batch", "2", "3", "--frames", "8", "--dtype", "float32", "bfloat16", "--threads", "1", "2", "--rounds", "2"]
-    )
+    text = "--batch 2 3 --frames 8 --dtype float32 bfloat16 --threads 1 2 --rounds 2"
+    options = parser.parse_args(text.split(" "))
     before = torch.get_num_threads()
     rows = list(bench.rows("transform", options, only="NegateAxis"))
     assert torch.get_num_threads() == before

@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     again = commands.add_parser("report", help="the Markdown table and the plots, from a JSON file")
     again.add_argument("json", type=Path)
-    again.add_argument("--out", type=Path, default=Path("out/bench"))
+    again.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for bench.md and the plots")
+    again.add_argument("--page", type=Path, help="also put the tables between the marks of this page")
 
     other = commands.add_parser("compare", help="two JSON files as ratios; exits with 1 if something got slower")
     other.add_argument("old", type=Path)
@@ -49,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     options = parser.parse_args(arguments)
     if options.command == "report":
-        return _report(json.loads(options.json.read_text(encoding="utf-8")), options.out)
+        content = json.loads(options.json.read_text(encoding="utf-8"))
+        if options.page:
+            report.fill(options.page, content)
+        return _report(content, options.out)
     if options.command == "compare":
         old, new = (json.loads(path.read_text(encoding="utf-8")) for path in (options.old, options.new))
         return compare.main(old, new, options.tolerance, by_clone=options.by_clone)

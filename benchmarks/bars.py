@@ -132,7 +132,7 @@ def views(bench: Bench) -> Iterator[Bar]:
         calls |= {f"{peer} {name}": peer_calls[name] for peer, peer_calls in released.items()}
         if name == "basic":
             calls |= {"x.clone()": x.clone, "gather and matmul": least}
-        times = bench.race("view", calls)
+        times = bench.race("race", calls)
         mine = f"skelaug {name}"
         if name == "basic":
             floor_ratio = ratio(times, "gather and matmul", "x.clone()")
@@ -279,22 +279,27 @@ def scaling(bench: Bench) -> Iterator[Bar]:
     if bench.full:
         lengths["batch"] += [1024, 2048, 4096]
     for axis, sizes in lengths.items():
-        seconds: dict[str, list[float]] = {}
+        # All sizes in one race: what else the machine does must not fall on one of them alone.
+        calls: dict[tuple[str, int], Call] = {}
+        settings: dict[int, Setting] = {}
         for size in sizes:
             value: Any = repeated(bench.skeleton, size) if axis == "skeleton" else size
-            setting = replace(bench.setting, **{axis: value})
+            settings[size] = setting = replace(bench.setting, **{axis: value})
             x = setting.data()
             basic, run = policies.hiclr(setting.skeleton)[0], _run(setting.skeleton)
-            calls: dict[str, Call] = {
-                "HiCLR basic view": lambda basic=basic, x=x: basic(x),  # type: ignore[misc]
-                "eight linear": lambda run=run, x=x: run(x),  # type: ignore[misc]
-                "x.clone()": x.clone,
-            }
-            times = race(calls, max(2, bench.rounds), setting.device)
-            bench.rows += [Row.of(f"over {axis}", name, setting.describe(), each) for name, each in times.items()]
-            for name, each in times.items():
-                seconds.setdefault(name, []).append(each.median)
-        steps = {name: [b / a for a, b in itertools.pairwise(each)] for name, each in seconds.items()}
+            calls["HiCLR basic view", size] = lambda basic=basic, x=x: basic(x)  # type: ignore[misc]
+            calls["eight linear", size] = lambda run=run, x=x: run(x)  # type: ignore[misc]
+            calls["x.clone()", size] = x.clone
+        times = race(
+            {f"{name}@{size}": call for (name, size), call in calls.items()}, bench.rounds, bench.setting.device
+        )
+        for name, size in calls:
+            described = settings[size].describe()
+            bench.rows.append(Row.of(f"over {axis}", name, described, times[f"{name}@{size}"]))
+        steps = {
+            name: [ratio(times, f"{name}@{b}", f"{name}@{a}") for a, b in itertools.pairwise(sizes)]
+            for name in dict.fromkeys(name for name, _ in calls)
+        }
         clone = ", ".join(f"{step:.2f}" for step in steps.pop("x.clone()"))
         for name, found in steps.items():
             detail = f"{', '.join(f'{step:.2f}' for step in found)} for {sizes}; x.clone(): {clone}"
@@ -377,12 +382,15 @@ def loss(bench: Bench) -> Iterator[Bar]:
             yield Bar(
                 f"loss, queue {length}: textbook over it", theirs.median / ours.median, bound, True, detail=detail
             )
-    first, last = found[lengths[0], "streamed"], found[lengths[-1], "streamed"]
-    growth = last.median / first.median / (lengths[-1] / lengths[0])
-    detail = f"{first.median * 1e3:.1f} ms at {lengths[0]}, {last.median * 1e3:.1f} at {lengths[-1]}"
+    device, ends = bench.setting.device, (lengths[0], lengths[-1])
+    calls: dict[str, Call] = {str(length): loss_bench.step("streamed", length, device) for length in ends}
+    times = race(calls, 3 if bench.full else bench.rounds, device)
+    growth = ratio(times, str(ends[1]), str(ends[0])) / (ends[1] / ends[0])
+    detail = f"{times[str(ends[0])]} at {ends[0]}, {times[str(ends[1])]} at {ends[1]}"
     yield Bar("loss: time a row of the queue, longest over shortest", growth, 1.15, detail=detail)
+    first, last = (found[length, "streamed"] for length in ends)
     if first.peak_mib is not None and last.peak_mib is not None:
-        detail = f"{first.peak_mib:.2f} MiB at {lengths[0]}, {last.peak_mib:.2f} at {lengths[-1]}"
+        detail = f"{first.peak_mib:.2f} MiB at {ends[0]}, {last.peak_mib:.2f} at {ends[1]}"
         yield Bar(
             "loss: extra memory, longest queue over shortest", last.peak_mib / first.peak_mib, 1.05, detail=detail
         )

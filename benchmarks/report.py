@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,39 +11,82 @@ from skelaug_contrib.bench import Row, markdown
 
 
 def write(content: dict[str, Any], out: Path) -> list[Path]:
-    """Write ``bench.md`` and one picture a question; matplotlib may be missing, then only the table is written."""
+    """Write ``bench.md`` and one picture a question."""
     out.mkdir(parents=True, exist_ok=True)
     rows = [Row(**row) for row in content["rows"]]
-    written = [out / "bench.md"]
-    written[0].write_text(text(content, rows), encoding="utf-8")
+    (out / "bench.md").write_text(text(content, rows), encoding="utf-8")
+    return [out / "bench.md", *plots(rows, out)]
+
+
+def plots(rows: Sequence[Row], out: Path) -> list[Path]:
+    """One picture for each question that the rows answer; none without matplotlib."""
     try:
         from skelaug import plot
     except ImportError:
-        return written
-    for name, draw in _PLOTS.items():
-        figure = draw(rows)
-        if figure is not None:
-            plot.save(figure, out / f"{name}.png")
-            written.append(out / f"{name}.png")
-    return written
+        return []
+    figures = {out / f"{name}.png": figure for name, draw in _PLOTS.items() if (figure := draw(rows)) is not None}
+    for path, figure in figures.items():
+        plot.save(figure, path)
+    return list(figures)
 
 
 def text(content: dict[str, Any], rows: Sequence[Row]) -> str:
     """Machine, bars, and a table a section."""
-    lines = ["# Benchmark", "", ", ".join(f"{name} {value}" for name, value in content["machine"].items()), ""]
+    lines = ["# Benchmark", "", machine(content), ""]
     for peer, notes in content.get("peers", {}).items():
         lines += [f"- {peer}: {note}" for note in notes]
     if content.get("bars"):
-        lines += ["", "## Bars", "", "| | measured | bar | |", "| --- | ---: | ---: | --- |"]
-        for bar in content["bars"]:
-            sign, verdict = "≥" if bar["at_least"] else "≤", "met" if bar["met"] else "**missed**"
-            lines.append(
-                f"| {bar['what']} | {bar['measured']:.3g} | {sign} {bar['bound']:g} {bar['unit']} | {verdict}. "
-                f"{bar['detail']} |"
-            )
+        lines += ["", "## Bars", "", bars(content, details=True)]
     for section in dict.fromkeys(row.section for row in rows):
-        lines += ["", f"## {section[:1].upper()}{section[1:]}", "", markdown([r for r in rows if r.section == section])]
+        lines += ["", f"## {section[:1].upper()}{section[1:]}", "", markdown(_of(rows, section))]
     return "\n".join(lines) + "\n"
+
+
+def fill(page: Path, content: dict[str, Any]) -> None:
+    """Put a run's tables between a page's marks, ``<!-- NAME: made by … -->`` and ``<!-- end -->``; renew its plots.
+
+    These lie in ``images/performance`` beside the page. NAME is ``machine``, ``bars``, ``epoch``, or a section of the rows. A part that the run did not measure stays.
+    """
+    rows = [Row(**row) for row in content["rows"]]
+    made = {row.section: markdown(_of(rows, row.section)) for row in rows}
+    made |= {"machine": machine(content), "bars": bars(content), "epoch": epoch(rows)}
+
+    def replaced(found: re.Match[str]) -> str:
+        table = made.get(found["name"])
+        return f"{found['open']}\n{table}\n\n{found['close']}" if table else found[0]
+
+    marks = r"(?P<open><!-- (?P<name>[^:>]+): made by [^>]*-->\n).*?(?P<close><!-- end -->)"
+    page.write_text(re.sub(marks, replaced, page.read_text(encoding="utf-8"), flags=re.DOTALL), encoding="utf-8")
+    plots(rows, page.parent / "images" / "performance")
+
+
+def machine(content: dict[str, Any]) -> str:
+    """What the numbers depend on, in a line."""
+    return ", ".join(f"{name} {value}" for name, value in content["machine"].items())
+
+
+def bars(content: dict[str, Any], *, details: bool = False) -> str:
+    """The promises and what became of them."""
+    lines = ["| | measured | bar | |", "| --- | ---: | ---: | --- |"] if content.get("bars") else []
+    for bar in content.get("bars", []):
+        sign, verdict = "≥" if bar["at_least"] else "≤", "met" if bar["met"] else "**missed**"
+        detail = f": {bar['detail']}" if details else ""
+        measured = f"{bar['measured']:.3g}" if bar["measured"] < 1000 else f"{bar['measured']:.0f}"
+        lines.append(
+            f"| {bar['what'].strip()} | {measured} | {sign} {bar['bound']:g} {bar['unit']} | {verdict}{detail} |"
+        )
+    return "\n".join(lines)
+
+
+def epoch(rows: Sequence[Row], clips: int = 40_000) -> str:
+    """Seconds that the four views of every clip of an epoch take: NTU RGB+D 60 has about 40 000 clips to train on."""
+    four = [row for row in _of(rows, "race") if row.name.endswith(" the four of a step")]
+    lines = [f"| the four views of {clips:,} clips | s an epoch |".replace(",", " "), "| --- | ---: |"] if four else []
+    for row in four:
+        lines.append(
+            f"| {row.name.removesuffix(' the four of a step')} | {clips / row.setting['batch'] * row.median:.1f} |"
+        )
+    return "\n".join(lines)
 
 
 def _figure(panels: int) -> Any:

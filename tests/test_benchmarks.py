@@ -207,6 +207,21 @@ def test_every_plot_is_drawn(tmp_path: Path) -> None:
     assert all(imread(path).std() > 0.02 for path in written if path.suffix == ".png")
 
 
+def test_a_page_is_filled_between_its_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    marks = "<!-- {}: made by a command -->\nold\n<!-- end -->\n"
+    page.write_text("# Title\n" + "".join(f"{n}\n{marks.format(n)}" for n in ("machine", "bars", "epoch", "gone")))
+    bar = {"what": "quick", "measured": 2.0, "bound": 3.0, "at_least": False, "unit": "×", "detail": "", "met": True}
+    rows = [row("race", "skelaug the four of a step", 0.01), row("race", "loop the four of a step", 0.1)]
+    content = {"machine": {"cores": 2}, "rows": [vars(each) for each in rows], "bars": [bar]}
+    for _ in range(2):  # filling again replaces what was filled in
+        report.fill(page, content)
+        text = page.read_text()
+        assert text.count("old") == 1 and text.startswith("# Title\nmachine\n"), "only what was not measured stays"
+        assert text.count("cores 2") == 1 and text.count("| quick | 2 | ≤ 3 × | met |") == 1
+        assert "| skelaug | 50.0 |" in text and "| loop | 500.0 |" in text  # 40 000 / 8 batches
+
+
 def compared(tmp_path: Path, old: list[Row], new: list[Row], *more: str) -> int:
     for name, rows in (("old", old), ("new", new)):
         content = {"machine": timing.machine(), "rows": [vars(each) for each in rows]}

@@ -45,7 +45,8 @@ def text(content: dict[str, Any], rows: Sequence[Row]) -> str:
 def fill(page: Path, content: dict[str, Any]) -> None:
     """Put a run's tables between a page's marks, ``<!-- NAME: made by … -->`` and ``<!-- end -->``; renew its plots.
 
-    These lie in ``images/performance`` beside the page. NAME is ``machine``, ``bars``, ``epoch``, or a section of the rows. A part that the run did not measure stays.
+    The plots lie in ``images/performance`` beside the page. NAME is ``machine``, ``bars``, ``epoch``, or a section of
+    the rows. A part that the run did not measure stays.
     """
     rows = [Row(**row) for row in content["rows"]]
     made = {row.section: markdown(_of(rows, row.section)) for row in rows}

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks import __main__ as command
 from benchmarks import bars, loader, peers, pipeline, report
-from skelaug import policies, skeletons
+from skelaug import Skeleton, policies, skeletons
 from skelaug.cli import main
 from skelaug.commands import cost, timing
 from skelaug_contrib.bench import Row, Setting, markdown
@@ -120,6 +120,16 @@ def test_wrong_usage_is_explained(arguments: list[str], says: str, capsys: pytes
 def test_a_name_that_nothing_has_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *TINY, "--sections", "transform", "--only", "Warp9"]) == 1
     assert "no transform, policy or view has that in its name" in capsys.readouterr().err
+
+
+def test_a_skeleton_of_ones_own_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without sides, limbs or a spine; other commands refuse what cannot be found, and so does this one."""
+    file = tmp_path / "chain.json"
+    file.write_text(json.dumps(Skeleton.from_edges([(0, 1), (1, 2)], name="chain").to_dict()))
+    assert main(["bench", *TINY, "--sections", "policy", "--skeleton", str(file)]) == 0
+    assert "joints 3" in capsys.readouterr().out
+    assert main(["bench", *TINY, "--sections", "policy", "--skeleton", "nobody"]) == 1
+    assert "--skeleton nobody: give one of ntu25" in capsys.readouterr().err
 
 
 # --- bars ------------------------------------------------------------------------------------------------------------

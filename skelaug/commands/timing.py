@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import math
 import os
 import platform
@@ -12,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import kornia
 import numpy as np
 import torch
 from torch.utils import benchmark
@@ -93,7 +93,7 @@ def machine(device: torch.device | None = None) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "kornia": kornia.__version__,
+        "kornia": importlib.metadata.version("kornia"),
         "skelaug": skelaug.__version__,
         "device": str(device or "cpu"),
     }

@@ -7,6 +7,7 @@ its definition. Both make the same views, move the key encoder and the queue on,
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -58,8 +59,8 @@ def textbook(hiclr: HiCLR, batch: SkeletonBatch) -> Callable[[], None]:
 
 
 def measure_step(setting: Setting, rounds: int, encoder: str = "small", queue: int = 32768) -> list[Row]:
-    """Rows for 1 … ``setting.persons`` people who are there in each clip, and both forms."""
-    rows = []
+    """Rows for 1 … ``setting.persons`` people who are there in each clip, and both forms; in float32."""
+    setting, rows = replace(setting, dtype=torch.float32), []
     for there in range(1, setting.persons + 1):
         x = setting.data()
         x[..., there:] = 0

@@ -85,7 +85,7 @@ def rows(section: str, options: Namespace, only: str = "") -> Iterator[Row]:
             if section == "loss":
                 yield from measure_loss(options.queue, options.device, rounds)
                 continue
-            for setting in settings(options):
+            for setting in settings(options)[:: len(options.dtype) if section == "step" else 1]:  # the step is float32
                 print(f"measuring {section} {setting.describe()}", file=sys.stderr, flush=True)
                 if section == "step":
                     encoder = options.encoder or ("small" if options.device.type == "cpu" else "paper")

@@ -35,9 +35,7 @@ def main(old: dict[str, Any], new: dict[str, Any], tolerance: float, *, by_clone
         better = ratios[key] < 1 / tolerance and after[key].high / scale < before[key].low
         slower += worse
         verdict = "SLOWER" if worse else "faster" if better else ""
-        where = ", ".join(
-            f"{k} {v}" for k, v in before[key].setting.items() if k in ("batch", "queue", "mode", "present")
-        )
+        where = ", ".join(f"{k} {v}" for k, v in before[key].setting.items() if k not in ("device", "threads", "dtype"))
         was, now = before[key].median * 1e3, after[key].median * 1e3
         print(f"{verdict:6} {ratios[key]:6.2f}  {key[0]}: {key[1]} ({where})  {was:.3g} → {now:.3g} ms")
     print(f"{slower} of {len(shared)} rows got slower by more than {tolerance:g} ×")

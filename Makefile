@@ -1,7 +1,7 @@
 # Every target makes its own environment in .venv; nothing needs to be done before.
 VENV ?= .venv
 PYTHON ?= python3
-# Extra arguments for pytest: make test ARGS="-k shear -x"
+# Extra arguments for pytest, or for the benchmark: make test ARGS="-k shear -x"
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -52,10 +52,8 @@ format: $(DEV) ## format, and mend what ruff can mend
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
-bench: $(DEV) ## the benchmarks: transforms and policies, the loss, the training step
-	$(PY) -m benchmarks
-	$(PY) -m benchmarks.loss --quick
-	$(PY) -m benchmarks.step
+bench: $(DEV) ## the benchmark, some minutes: transforms, policies, loss, training step; in out/bench (ARGS="--full")
+	$(PY) -m benchmarks run $(ARGS)
 
 docs: $(DOCS) ## the documentation, in out/docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir out/docs

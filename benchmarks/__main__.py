@@ -1,154 +1,114 @@
-"""Measure skelaug against its bars and print a table of every transform: ``make bench``."""
+"""Measure skelaug against its bars, its floor and its peers; report; compare: ``python -m benchmarks --help``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import platform
-import subprocess
+import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 # Before NumPy is loaded: idle threads of its BLAS spin, and would take the cores from torch in the race.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
 import torch
 
-import skelaug
-from benchmarks import reference
-from benchmarks.timing import race, ratio
-from skelaug import Compose, Skeleton, skeletons
-from skelaug import transforms as T
-from skelaug.batch import infer_presence
-
-SHAPE = (128, 3, 50, 25, 2)
+from benchmarks import bars, compare, peers, report
+from skelaug.commands.timing import machine
+from skelaug_contrib.bench import Row, to_json
+from skelaug_contrib.commands import bench as table
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One promise: the ratio measured, and where it must lie."""
-
-    name: str
-    measured: float
-    bound: float
-    at_least: bool
-    detail: str
-
-    @property
-    def held(self) -> bool:
-        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
-
-    def __str__(self) -> str:
-        sign = "≥" if self.at_least else "≤"
-        verdict = "ok" if self.held else "MISSED"
-        return f"{verdict:6}  {self.name:64} {self.measured:7.2f}  ({sign} {self.bound:g})   {self.detail}"
-
-
-def basic_view(x: torch.Tensor, rounds: int) -> list[Bar]:
-    """Against a clone, and against its floor: who is there, one gather of whole frames, one product of matrices."""
-    view = skelaug.policies.hiclr(skeletons["ntu25"])[0]
-    crop, shear = view.sample(x)["members"]
-    n, c, t, v, m = x.shape
-    frames = (torch.arange(n * c).view(n, c, 1) * t + crop["frames"][:, None]).view(-1)
-    rows = x.view(n * c * t, v * m)
-
-    def floor() -> None:
-        infer_presence(x)
-        torch.bmm(shear["matrix"], rows.index_select(0, frames).view(n, c, -1))
-
-    times = race({"view": lambda: view(x), "clone": x.clone, "floor": floor}, 5 * rounds)
-    detail = f"{times['view']} against {times['clone']}"
-    return [
-        Bar("HiCLR basic view over x.clone()", ratio(times, "view", "clone"), 6, False, detail),
-        Bar(
-            "  its floor over x.clone() (presence, gather, bmm)",
-            ratio(times, "floor", "clone"),
-            6,
-            False,
-            f"{times['floor']}; the view costs {ratio(times, 'view', 'floor'):.2f} × the floor",
-        ),
-    ]
-
-
-def normal_view(x: torch.Tensor, rounds: int) -> Bar:
-    view, array = skelaug.policies.hiclr(skeletons["ntu25"])[1], x.numpy()
-    mirror, rng = np.array(skeletons["ntu25"].mirror), np.random.default_rng(0)
-    times = race({"view": lambda: view(x), "loop": lambda: reference.loop(array, 2, mirror, rng)}, rounds)
-    detail = f"{times['loop']} against {times['view']}"
-    return Bar("NumPy loop over HiCLR normal view (BA + NA)", ratio(times, "loop", "view"), 4, True, detail)
-
-
-def linear_run(x: torch.Tensor, rounds: int) -> list[Bar]:
-    """Two members with one map of frames or joints and a matrix; ten with eight more, applied in one pass."""
-    ntu = skeletons["ntu25"]
-    more = [T.Rotate(30), T.Scale((0.9, 1.1)), T.Rotate(5, axes="y"), T.Shear(0.1), T.NegateAxis("x"), T.AxisMask()]
-    more.append(T.Rotate(10, axes="main"))
-    bars = []
-    for name, first in (("frames and matrices", T.Reverse()), ("frames, joints, matrices", T.SwapSides(ntu))):
-        two = Compose([first, T.Shear(0.5)])
-        ten = Compose([first, T.Shear(0.5), *more, T.TemporalCrop(6)])
-        drawn_two, drawn_ten = two.sample(x), ten.sample(x)
-        times = race({"ten": lambda: ten.replay(x, drawn_ten), "two": lambda: two.replay(x, drawn_two)}, 5 * rounds)  # noqa: B023
-        whole = race({"ten": lambda: ten(x), "two": lambda: two(x)}, 5 * rounds)  # noqa: B023
-        detail = f"{times['ten']} against {times['two']}; with drawing {ratio(whole, 'ten', 'two'):.2f}"
-        bars.append(
-            Bar(f"Compose of ten linear over one of two: {name}", ratio(times, "ten", "two"), 1.5, False, detail)
-        )
-    return bars
-
-
-def import_time(rounds: int) -> Bar:
-    def run(module: str) -> Any:
-        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
-
-    times = race({"skelaug": run("skelaug"), "torch": run("torch")}, max(5, rounds // 3))
-    extra = times["skelaug"].median - times["torch"].median
-    detail = f"{times['skelaug']} against {times['torch']}"
-    return Bar("seconds of import skelaug above import torch", extra, 0.35, False, detail)
-
-
-def every_transform(skeleton: Skeleton) -> dict[str, T.Shear]:
-    """Each transform, applied to every sample."""
-    arguments: dict[str, Any] = {
-        "Rotate": (30,), "Scale": ((0.9, 1.1),), "Translate": (0.2,), "Mirror": (skeleton,), "SwapSides": (skeleton,),
-        "Center": (skeleton,), "LimbMask": (skeleton,), "Bone": (skeleton,), "BoneMotion": (skeleton,),
-        "BoneLengthTransfer": (skeleton,), "DropEdges": (0.1, skeleton), "AddEdges": (0.05, skeleton),
-    }  # fmt: skip
-    made = {name: getattr(T, name)(*arguments.get(name, ())) for name in T.__all__}
-    for transform in made.values():
-        transform.p = 1.0
-    return made
-
-
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, no table of transforms")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 if a bar is missed")
-    parser.add_argument("--json", type=Path, help="write the numbers there too")
-    options = parser.parse_args()
-    rounds = 5 if options.quick else 20
+    commands = parser.add_subparsers(dest="command", required=True)
 
-    x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"batch {SHAPE}, float32; median of {rounds} rounds or more, contestants in turn (quartiles in brackets)\n")
-    bars = [*basic_view(x, rounds), normal_view(x, rounds), *linear_run(x, rounds), import_time(rounds)]
-    print(*bars, sep="\n")
+    run = commands.add_parser("run", help="measure; writes bench.json and the report")
+    table.add_settings(run)
+    run.add_argument("--peer", action="append", default=[], metavar="NAME[=PATH]", help="race another project's code: "
+                     "aimclr, hiclr, ctrgcn, pyskl, mmaction2; PATH is your copy")  # fmt: skip
+    run.add_argument("--only", nargs="+", choices=[*bars.BARS, "table"], help="parts to measure; all if left out")
+    run.add_argument("--full", action="store_true", help="long queues, large batches: half an hour, not minutes")
+    run.add_argument("--strict", action="store_true", help="exit with 1 if a bar is missed")
+    run.add_argument(
+        "--out", type=Path, default=Path("out/bench"), help="folder for bench.json, bench.md and the plots"
+    )
 
-    table: dict[str, float] = {}
-    if not options.quick:
-        print(f"\n{'transform':20} {'ms/batch':>9} {'samples/s':>12}")
-        contestants = {name: (lambda t=t: t(x)) for name, t in every_transform(skeletons["ntu25"]).items()}
-        for name, times in race(contestants, 7).items():
-            table[name] = times.median
-            print(f"{name:20} {times.median * 1e3:9.2f} {len(x) / times.median:12,.0f}")
-    if options.json:
-        found = {"bars": {bar.name: bar.measured for bar in bars}, "seconds": table, "torch": torch.__version__}
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return int(options.strict and not all(bar.held for bar in bars))
+    again = commands.add_parser("report", help="the Markdown table and the plots, from a JSON file")
+    again.add_argument("json", type=Path)
+    again.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for bench.md and the plots")
+    again.add_argument("--page", type=Path, help="also put the tables between the marks of this page")
+
+    other = commands.add_parser("compare", help="two JSON files as ratios; exits with 1 if something got slower")
+    other.add_argument("old", type=Path)
+    other.add_argument("new", type=Path)
+    other.add_argument("--tolerance", type=float, default=1.25, help="ratio up to which nothing is said")
+    other.add_argument("--by-clone", action="store_true", help="divide by x.clone()'s ratio: for different machines")
+
+    options = parser.parse_args(arguments)
+    if options.command == "report":
+        content = json.loads(options.json.read_text(encoding="utf-8"))
+        if options.page:
+            report.fill(options.page, content)
+        return _report(content, options.out)
+    if options.command == "compare":
+        old, new = (json.loads(path.read_text(encoding="utf-8")) for path in (options.old, options.new))
+        return compare.main(old, new, options.tolerance, by_clone=options.by_clone)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        loaded = [peers.load(asked) for asked in options.peer]
+    except peers.PeerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.threads:
+        torch.set_num_threads(options.threads[0])
+    about = machine(options.device)
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    for peer in loaded:
+        print(*(f"{peer.name}: {note}" for note in peer.notes), sep="\n")
+    found: list[Row] = []
+    wanted = options.only or [*bars.BARS, "table"]
+    if "table" in wanted:
+        for section in ("floor", "transform", "policy", "view"):
+            found += table.rows(section, options)
+    encoder = options.encoder or ("small" if options.device.type == "cpu" else "paper")
+    bench = bars.Bench(table.settings(options)[0], max(2, options.rounds), options.full, loaded, encoder)
+    judged: list[bars.Bar] = []
+    for name in [name for name in bars.BARS if name in wanted]:
+        for bar in _parts(name, bench):
+            judged.append(bar)
+            print(bar, flush=True)
+    content = to_json(
+        [*found, *bench.rows],
+        options.device,
+        peers={peer.name: list(peer.notes) for peer in loaded},
+        bars=[asdict(bar) | {"met": bar.met} for bar in judged],
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "bench.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    _report(content, options.out)
+    missed = sum(not bar.met for bar in judged)
+    print(f"{len(judged) - missed} of {len(judged)} bars met")
+    return int(options.strict and missed > 0)
+
+
+def _parts(name: str, bench: bars.Bench) -> Any:
+    if name == "compiled" and shutil.which("g++") is None and bench.setting.device.type == "cpu":
+        print("compiled: left out, for inductor needs a C++ compiler (g++) on a CPU")
+        return ()
+    return bars.BARS[name](bench)
+
+
+def _report(content: dict[str, Any], out: Path) -> int:
+    for path in report.write(content, out):
+        print(f"wrote {path}")
+    return 0
 
 
 if __name__ == "__main__":

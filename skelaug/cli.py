@@ -57,6 +57,12 @@ _COMMANDS = {
     "finetune": _contrib("finetune", "train an encoder on, with all labels"),
     "semi": _contrib("semi", "train an encoder on, with few labels"),
     "fuse": _contrib("fuse", "judge joint, bone and motion encoders together"),
+    "bench": _Command(
+        "measure this machine: transforms, policies, the loss, the training step",
+        "skelaug_contrib.commands.bench",
+        "train",
+        (),
+    ),
     "embed": _contrib(
         "embed", "features of clips; a picture of them, a confusion matrix", "matplotlib", extras="train,viz"
     ),

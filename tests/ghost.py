@@ -53,3 +53,14 @@ class GhostMode(FakeTensorMode):
         if on_host and any(isinstance(a, torch.Tensor) and a.device.type != "cpu" for a in args):
             raise RuntimeError(f"device -> host: {func}")
         return result
+
+
+def to_ghost(module: torch.nn.Module) -> None:
+    """Inside the mode, give a module fake parameters and buffers: ``.to`` cannot swap real storage for fake."""
+    for part in module.modules():
+        for values in (part._parameters, part._buffers):
+            for name, value in values.items():
+                if value is not None:
+                    fake = torch.zeros(value.shape, device="ghost", dtype=value.dtype)
+                    is_parameter = isinstance(value, torch.nn.Parameter)
+                    values[name] = torch.nn.Parameter(fake, value.requires_grad) if is_parameter else fake

@@ -73,6 +73,9 @@ def main() -> None:
         # Without extras: help works, and a command says what it needs.
         status, text = capture(binaries / "skelaug", "--help", cwd=work)
         check(status == 0 and "demo" in text, f"skelaug --help exited with {status}:\n{text}")
+        tiny = "bench --batch 2 --frames 8 --rounds 2 --sections floor view loss --queue 64"
+        status, text = capture(binaries / "skelaug", *tiny.split(), cwd=work)
+        check(status == 0 and "x.clone()" in text, f"skelaug bench exited with {status}:\n{text}")
         status, text = capture(binaries / "skelaug", "demo", cwd=work)
         hint = "pip install 'skelaug["
         check(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import statistics
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from skelaug.batch import SkeletonBatch
+from skelaug.commands.timing import race
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.transform import Transform
 
@@ -36,7 +34,7 @@ def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tenso
             strength = policy.strength(batch, keys=keys).tolist()
         for i, (name, added) in enumerate(stages(policy)):
             view: Transform = policy[i] if isinstance(policy, GrowingPolicy) else policy
-            seconds = _median_seconds(functools.partial(view, batch), batch.device)
+            seconds = race({name: functools.partial(view, batch)}, _REPEATS, batch.device)[name].median
             label = ("+ " if i else "") + ", ".join(type(member).__name__ for member in added)
             rows.append(
                 [
@@ -61,15 +59,3 @@ def format_table(rows: Sequence[Sequence[str]]) -> str:
         return "  ".join(left + right)
 
     return "\n".join([line(head), line(["─" * width for width in widths]), *map(line, rows)])
-
-
-def _median_seconds(call: Callable[[], Any], device: torch.device) -> float:
-    def once() -> float:
-        start = time.perf_counter()
-        call()
-        if device.type != "cpu":
-            torch.accelerator.synchronize()
-        return time.perf_counter() - start
-
-    once()
-    return statistics.median(once() for _ in range(_REPEATS))

@@ -161,7 +161,7 @@ class NTU120(NTU):
 
 
 # The format: a line with the number of frames; for each frame, one with the number of bodies; for each body, one of 10
-# numbers, of which the first is its name, one with the number of joints, and one of 12 for each joint: x, y, z and more.
+# numbers, of which the first is its name, one with the number of joints, and one of 12 for each joint: x, y, z …
 
 
 def read_bodies(data: bytes) -> tuple[int, list[Track], list[str]]:

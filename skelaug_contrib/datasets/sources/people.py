@@ -14,6 +14,7 @@ __all__ = ["Track", "assemble", "choose"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+LARGEST = float(np.finfo(np.float32).max)
 SHORT = 11  # frames: a body seen no longer is noise, if there are others
 WIDE, WIDE_SHARE = 0.8, 0.69754  # a body wider than 0.8 of its height in such a share of its frames is noise: a table
 NEAR = 3  # frames that two poses are apart, at most, to be compared
@@ -88,7 +89,7 @@ def choose(tracks: list[Track], frames: int, joints: int, persons: int = 2) -> t
 
 def _finite(track: Track, notes: list[str]) -> Track | None:
     # One that is 0 all over is how some sets write an absent body, no body at the origin.
-    there = np.isfinite(track.points).all((1, 2))
+    there = (np.abs(track.points) <= LARGEST).all((1, 2))
     if not there.all():
         notes.append(f"body {track.name}: a joint is not finite in {_frames(track.frames[~there])}, absent there")
     there &= track.points.any((1, 2))

@@ -18,6 +18,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -152,6 +153,7 @@ def main() -> int:
     add("--seconds", type=float, default=10, help="an input that takes longer is a failure (10)")
     add("--keep", type=Path, default=Path("fuzz_failures"), help="where inputs that were not survived are kept")
     options = parser.parse_args()
+    warnings.simplefilter("error")  # a reader that warns has not thought of something
     failures = 0
     folder = Path(tempfile.mkdtemp(prefix="fuzz_readers-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     try:

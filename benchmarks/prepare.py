@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import race, ratio
+from skelaug.commands.timing import race, ratio
 from skelaug_contrib.datasets import prepare
 from skelaug_contrib.datasets.sources import SOURCES, Fault, Source, Unit
 

@@ -6,6 +6,7 @@ import functools
 import math
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,9 @@ def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any],
     try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that Python 2 wrote it
+            shape, fortran, dtype = read(file)
     except Exception as error:  # a damaged header reaches Python's own parser
         raise Broken(f"is no readable NumPy file: {shown(str(error))}") from None
     if dtype.hasobject or dtype.kind not in "fiub":

@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 _FILE = re.compile(r".+\.bvh", re.IGNORECASE)
 _MAX_JOINTS = 512
+_MAX_PLACES = 4_000_000  # frames times joints: an hour of a body with 37 joints
 _CHANNELS = {f"{axis}{what}": (what, "XYZ".index(axis)) for axis in "XYZ" for what in ("position", "rotation")}
 _HEADER = re.compile(rb"^[ \t]*MOTION[ \t\r]*$", re.MULTILINE)
 
@@ -193,6 +194,8 @@ def parse(data: bytes) -> Motion:
     motion.values = Text(lines[3] if len(lines) > 3 else b"\n").table(columns, "numbers", first + 2)
     if len(motion.values) != count:
         raise Broken(f"has {len(motion.values)} frames, but says {count}", first)
+    if count * len(motion.joints) > _MAX_PLACES:
+        raise Broken(f"has {count} frames of {len(motion.joints)} joints, more than any recording", first)
     return motion
 
 

@@ -15,7 +15,7 @@ from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "find", "guarded", "load", "shown"]
 
-MAX_BYTES = 1 << 28  # of one text file: a hundred times the longest recording of any public set
+MAX_BYTES = 1 << 26  # of one text file: several times the longest recording of any public set
 MAX_FRAMES = 100_000  # of one recording: an hour at 30 frames a second
 
 S = TypeVar("S")

@@ -19,7 +19,7 @@ from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["NWUCLA"]
 
-_LIMIT = 1 << 24  # bytes; the longest clip has 201 frames and less than 300 kB
+_LIMIT = 1 << 22  # bytes; the longest clip has 201 frames and less than 300 kB
 _NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_v(\d{2})")
 _FILE = re.compile(r"a\d+_s\d+_e\d+_v\d+\.json")
 _ACTIONS = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 8: 6, 9: 7, 11: 8, 12: 9}  # in the file's name: its label

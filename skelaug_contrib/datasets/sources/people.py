@@ -14,6 +14,7 @@ __all__ = ["Track", "assemble", "choose"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+LARGEST = float(np.finfo(np.float32).max)
 SHORT = 11  # frames: a body seen no longer is noise, if there are others
 WIDE, WIDE_SHARE = 0.8, 0.69754  # a body wider than 0.8 of its height in such a share of its frames is noise: a table
 NEAR = 3  # frames that two poses are apart, at most, to be compared
@@ -43,13 +44,14 @@ class Track:
     @property
     def motion(self) -> float:
         """The variance of its joints' coordinates, added up."""
-        return float(self.points.reshape(-1, self.points.shape[-1]).var(0).sum())
+        return float(sum(self.points[..., axis].var() for axis in range(self.points.shape[-1])))
 
     @property
     def wide(self) -> npt.NDArray[np.bool_]:
         """``(n,)``, whether it is wider than a body."""
-        size: Floats = np.ptp(self.points, 1)
-        return size[:, 0] > WIDE * size[:, 1]
+        x, y = self.points[..., 0], self.points[..., 1]
+        wide: npt.NDArray[np.bool_] = x.max(1) - x.min(1) > WIDE * (y.max(1) - y.min(1))
+        return wide
 
 
 def choose(tracks: list[Track], frames: int, joints: int, persons: int = 2) -> tuple[Floats, list[str]]:
@@ -88,7 +90,7 @@ def choose(tracks: list[Track], frames: int, joints: int, persons: int = 2) -> t
 
 def _finite(track: Track, notes: list[str]) -> Track | None:
     # One that is 0 all over is how some sets write an absent body, no body at the origin.
-    there = np.isfinite(track.points).all((1, 2))
+    there = (np.abs(track.points) <= LARGEST).all((1, 2))
     if not there.all():
         notes.append(f"body {track.name}: a joint is not finite in {_frames(track.frames[~there])}, absent there")
     there &= track.points.any((1, 2))
@@ -146,7 +148,8 @@ def _continue(tracks: list[Track], notes: list[str]) -> list[Track]:
 
 def _drop_noise(tracks: list[Track], notes: list[str]) -> list[Track]:
     """Without short and wide bodies, by motion; the last one stays, whatever it is."""
-    tracks = sorted(tracks, key=lambda track: track.motion, reverse=True)
+    motions = {track: track.motion for track in tracks}
+    tracks = sorted(tracks, key=lambda track: motions[track], reverse=True)
     kept = [track for track in tracks if len(track.frames) > SHORT] or tracks[:1]
     notes += [
         f"body {track.name}: {len(track.frames)} frames, too short"
@@ -160,7 +163,7 @@ def _drop_noise(tracks: list[Track], notes: list[str]) -> list[Track]:
         if wide.mean() >= WIDE_SHARE and others:
             notes.append(f"body {track.name}: wider than a body in {wide.mean():.0%} of its frames, noise")
             continue
-        motion = track.motion
+        motion = motions[track]
         if wide.any() and not wide.all():
             motion = min(motion, Track(track.name, track.frames[~wide], track.points[~wide]).motion)
         upright.append((motion, track))

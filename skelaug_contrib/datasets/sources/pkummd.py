@@ -87,7 +87,7 @@ class PKUMMD:
             raise Broken(f"has {len(rows)} frames; a recording has at most {MAX_FRAMES}")
         points = rows.reshape(-1, _PERSONS, JOINTS, 3)
         seen = set()
-        for number, (action, start, stop, _) in _intervals(labels[unit.path.stem]):
+        for index, (number, (action, start, stop, _)) in enumerate(_intervals(labels[unit.path.stem]), 1):
             name = f"{unit.path.stem}_{start:05}_{stop:05}"
             where = f"{unit.path}, clip {name}"
             end = min(stop, len(points))
@@ -111,7 +111,7 @@ class PKUMMD:
                     label=action - 1,
                     subject=int(subject) if subject else None,
                     view=1 + "LMR".index(view),
-                    episode=100 * int(first) + len(seen),
+                    episode=100 * int(first) + index,
                     parts=parts.get(unit.path.stem, {}),
                     notes=all_notes,
                 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -74,7 +76,17 @@ class Text:
         self.bytes = np.frombuffer(padded, np.uint8)[_PAD : _PAD + len(data)]
         # The word that begins at any byte; little endian, so that the first character is the lowest byte.
         self._words: Words = np.ndarray((len(padded) - 7,), "<u8", padded, strides=(1,))
-        self._points = np.append(np.flatnonzero(self.bytes == _POINT), len(data))
+
+    @functools.cached_property
+    def _points(self) -> Ints:
+        return np.append(np.flatnonzero(self.bytes == _POINT), len(self.data))
+
+    def _point(self, first: Ints, ends: Ints) -> Ints:
+        """Where each number has its point, or its end: most have one digit before it."""
+        point = first + 1
+        others = np.flatnonzero((point >= ends) | (self.bytes[np.minimum(point, len(self.data) - 1)] != _POINT))
+        point[others] = np.minimum(self._points[np.searchsorted(self._points, first[others])], ends[others])
+        return point
 
     def floats(self, starts: Ints, ends: Ints) -> Floats:
         """The numbers at ``starts … ends``, rounded as :class:`float` rounds them.
@@ -93,18 +105,22 @@ class Text:
     def _block(self, starts: Ints, ends: Ints) -> Floats:
         negative = self.bytes[starts] == _MINUS
         first = starts + negative
-        point = np.minimum(self._points[np.searchsorted(self._points, first)], ends)
+        point = self._point(first, ends)
         whole = point - first
         after = np.maximum(ends - point - 1, 0)
         simple = (whole + after <= _EXACT) & (whole + after > 0) & (whole <= 8)
         whole[~simple] = after[~simple] = 0
         low = np.minimum(after, 8)
         number, fine = _digits(self._words[point + (_PAD - 8)], whole)
-        for count, shift in ((after - low, 16), (low, 8)):
-            if count.any():
-                digits, good = _digits(self._words[ends + (_PAD - shift)], count)
-                number = number * _TEN[count] + digits
-                fine &= good
+        long = np.flatnonzero(after > 8)
+        if len(long):
+            count = after[long] - 8
+            digits, good = _digits(self._words[ends[long] + (_PAD - 16)], count)
+            number[long] = number[long] * _TEN[count] + digits
+            fine[long] &= good
+        digits, good = _digits(self._words[ends + (_PAD - 8)], low)
+        number = number * _TEN[low] + digits
+        fine &= good
         values: Floats = number / _TEN[after]
         np.negative(values, out=values, where=negative)
         # The others, such as 1e-05, are few, or the file is a strange one.

@@ -28,6 +28,7 @@ from skelaug_contrib.datasets.sources.files import Broken, find, load
 
 #: Each file of each source that can be damaged, alone in its test.
 TARGETS = [(name, file) for name, (_, files) in raw.TINY.items() for file in files]
+WHOLE_FOLDERS = ("aimclr", "ctrgcn", "ctrgcn, compressed", "pyskl", "bvh")
 EXAMPLES = 2000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 15
 
 
@@ -43,7 +44,7 @@ def memory(megabytes: float) -> Iterator[None]:
     assert peak < megabytes * 2**20, f"{peak / 2**20:.0f} MiB"
 
 
-@pytest.fixture(params=TARGETS, ids=[f"{name}: {file}" for name, file in TARGETS])
+@pytest.fixture(params=TARGETS, ids=[": ".join(target) for target in TARGETS])
 def target(request: Any, tmp_path: Path) -> tuple[str, Path, Path]:
     """A tree, and the file in it that a test damages."""
     name, file = request.param
@@ -116,7 +117,7 @@ def edited(data: bytes, edits: list[tuple[int, int, str]]) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize(("name", "file"), TARGETS, ids=[f"{name}: {file}" for name, file in TARGETS])
+@pytest.mark.parametrize(("name", "file"), TARGETS, ids=[": ".join(target) for target in TARGETS])
 def test_fuzzed_files(name: str, file: str, tmp_path: Path) -> None:
     raw.TINY[name][0](tmp_path)
     good = (tmp_path / file).read_bytes()
@@ -132,10 +133,10 @@ def test_fuzzed_files(name: str, file: str, tmp_path: Path) -> None:
 # --- folders ----------------------------------------------------------------------------------------------------------
 
 
+# Arrays want one folder, and BVH takes its name for the class.
+@pytest.mark.parametrize("target", [t for t in TARGETS if t[0] not in WHOLE_FOLDERS], indirect=True, ids=": ".join)
 def test_links_in_a_circle_and_junk_beside_the_files(target: tuple[str, Path, Path]) -> None:
     name, folder, _ = target
-    if name in ("aimclr", "ctrgcn", "ctrgcn, compressed", "pyskl", "bvh"):
-        pytest.skip("these want one folder, or take its name for the class")
     before = [unit.path.relative_to(folder) for unit in raw.source(name, folder).units()]
     (folder / "self").symlink_to(folder)
     (folder / "loop_a").symlink_to(folder / "loop_b")
@@ -166,12 +167,14 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: p
     assert found[-1].where == str(tmp_path / "closed")
 
 
+OPENED = [t for t in TARGETS if not re.search("label|split", t[1], re.IGNORECASE)]  # the others are no units
+
+
+@pytest.mark.parametrize("target", OPENED, indirect=True, ids=": ".join)
 def test_files_that_cannot_be_opened_are_faults(target: tuple[str, Path, Path]) -> None:
     name, folder, file = target
     opened = raw.source(name, folder)
     units = [unit for unit in opened.units() if unit.path == file]
-    if not units:
-        pytest.skip("no unit of its own")
     file.unlink()
     (item,) = opened.read(units[0])
     assert isinstance(raw.check(opened, item), Fault) and "No such file" in str(item)
@@ -262,6 +265,14 @@ def claims() -> dict[str, tuple[str, str, bytes]]:
             raw.BVH_HEAD.format(frames=1).replace("CHANNELS 6", "CHANNELS 999999999").encode(),
         ),
         "bvh, depth": ("bvh", "walk/01.bvh", b"HIERARCHY ROOT a { " + b"JOINT b { " * 9000 + b"\nMOTION\n"),
+        "bvh, joints without channels": (
+            "bvh",
+            "walk/01.bvh",
+            b"HIERARCHY ROOT a { CHANNELS 1 Xposition "
+            + b" ".join(b"JOINT j%d { }" % i for i in range(500))
+            + b" }\nMOTION\nFrames: 90000\nFrame Time: 1\n"
+            + b"1\n" * 90000,
+        ),
         "json": ("nwucla", "a01_s01_e00_v01.json", b'{"label": 1, "skeletons": ' + b"[" * 10**6),
         "json, number": (
             "nwucla",

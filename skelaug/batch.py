@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -64,6 +64,7 @@ class SkeletonBatch:
     mask: Tensor | None = None
     graph: Tensor | None = None
     label: Tensor | None = None
+    _span: tuple[Tensor, Tensor] | None = field(default=None, init=False)  # of the mask, once it was asked for
 
     def __post_init__(self) -> None:
         x = check_x(self.x, "SkeletonBatch")
@@ -105,6 +106,7 @@ class SkeletonBatch:
         """
         new = object.__new__(cls)
         new.x, new.mask, new.graph, new.label = x, mask, graph, label
+        new._span = None
         return new
 
     def replace(self, **changes: Any) -> SkeletonBatch:
@@ -161,6 +163,27 @@ class SkeletonBatch:
         x = join("x", 2)
         assert x is not None
         return cls._trusted(x, join("mask", 1), join("graph"), join("label"))
+
+    def _whole_persons(self) -> SkeletonBatch:
+        """The same, with a mask that says one thing for all joints of a person as ``(N, T, 1, M)``, where strides tell.
+
+        Such a mask is a fraction of the work; :meth:`_every_joint` undoes it.
+        """
+        mask = self.mask
+        return self.replace(mask=mask[:, :, :1] if mask is not None and mask.stride(2) == 0 else mask)
+
+    def _every_joint(self) -> SkeletonBatch:
+        assert self.mask is not None
+        return self.replace(mask=self.mask.expand(self.x.shape[0], *self.x.shape[2:]))
+
+    def _valid_span(self) -> tuple[Tensor, Tensor]:
+        """See :func:`skelaug.functional.time.valid_span`; found once for all draws from this batch."""
+        from skelaug.functional.time import valid_span
+
+        assert self.mask is not None
+        if self._span is None:
+            self._span = valid_span(self.mask)
+        return self._span
 
     def _map(self, f: Callable[[Tensor], Tensor]) -> SkeletonBatch:
         return SkeletonBatch._trusted(*(None if v is None else f(v) for v in self._parts()))  # type: ignore[arg-type]

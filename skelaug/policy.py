@@ -372,9 +372,7 @@ class GrowingPolicy(nn.Module):
         return views
 
     def _leave(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch) -> Tensor | SkeletonBatch:
-        if self.on_graph:
-            return self._views[-1].leave(x, batch)
-        return batch if isinstance(x, SkeletonBatch) else batch.x
+        return batch._every_joint() if isinstance(x, SkeletonBatch) or self.on_graph else batch.x
 
     def strength(
         self, x: Tensor | SkeletonBatch, *, generator: torch.Generator | None = None, keys: Tensor | None = None

@@ -10,16 +10,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["known", "put", "take"]
+__all__ = ["known", "put", "readable", "take"]
+
+
+def readable(value: Tensor) -> bool:
+    """Whether the host may look at values at no cost."""
+    # A subclass (a fake tensor, say) has no values that could be read, nor has a tensor inside vmap.
+    there = type(value) is Tensor and not torch._C._functorch.is_batchedtensor(value)
+    return there and value.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def known(keep: Tensor) -> Tensor | None:
     """The indices of the rows that ``keep``, bool ``(N,)``, marks; ``None`` where the host cannot know them."""
-    # A subclass (a fake tensor, say) has no values that could be read, nor has a tensor inside vmap.
-    readable = type(keep) is Tensor and not torch._C._functorch.is_batchedtensor(keep)
-    if keep.device.type != "cpu" or not readable or torch.compiler.is_compiling():
-        return None
-    return keep.nonzero()[:, 0]
+    return keep.nonzero()[:, 0] if readable(keep) else None
 
 
 def take(value: Tensor, rows: Tensor) -> Tensor:

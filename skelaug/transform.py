@@ -153,7 +153,7 @@ class Transform(nn.Module):
     def enter(self, x: Tensor | SkeletonBatch, *, presence: bool) -> SkeletonBatch:
         """A batch of ``x``; presence of a plain tensor is inferred here, once, at the outermost call, if asked for."""
         if isinstance(x, SkeletonBatch):
-            return x
+            return x._whole_persons()
         check_x(x, type(self).__name__)
         return SkeletonBatch._trusted(x, infer_presence(x) if presence else None, None, None)
 
@@ -164,10 +164,7 @@ class Transform(nn.Module):
 
     def leave(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch) -> Tensor | SkeletonBatch:
         """The result in the form in which ``x`` came; a graph needs a SkeletonBatch to travel in."""
-        if isinstance(x, SkeletonBatch) or not self.on_graph:
-            return batch if isinstance(x, SkeletonBatch) else batch.x
-        assert batch.mask is not None  # transforms of the graph ask for presence
-        return batch.replace(mask=batch.mask.expand(batch.x.shape[0], *batch.x.shape[2:]))
+        return batch._every_joint() if isinstance(x, SkeletonBatch) or self.on_graph else batch.x
 
     def _sample(self, batch: SkeletonBatch, rng: Rng) -> Params:
         self.check_joints(batch)

@@ -131,8 +131,7 @@ def blur_frames(
             ends nor gaps are pulled to the origin. False adds up with zeros outside, as the field's released code does.
         own: ``x`` is nobody else's and may be overwritten.
     """
-    # A kernel that is 1 at the centre and 0 elsewhere leaves its sample as it is.
-    blurred = rows.known(((kernel != 0).sum(1) > 1) | (kernel[:, kernel.shape[1] // 2] != 1))
+    blurred = _blurred(kernel)
     if blurred is not None and blurred.shape[0] == 0:
         return x
     if blurred is not None and blurred.shape[0] < x.shape[0]:
@@ -155,6 +154,13 @@ def blur_frames(
     seen = mask[:, None]
     share = seen / torch.where(seen, mix_frames(seen.to(wide), near, weights), 1)
     return (total * fj.spell_out(share, x.shape[3])).to(x.dtype)
+
+
+def _blurred(kernel: Tensor) -> Tensor | None:
+    """Who is blurred at all, where the host may look: 1 at the centre and 0 elsewhere leaves a sample as it is."""
+    if not rows.readable(kernel):
+        return None
+    return rows.known(((kernel != 0).sum(1) > 1) | (kernel[:, kernel.shape[1] // 2] != 1))
 
 
 def anybody(mask: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import joints as fj
-from skelaug.functional import time as ft
 from skelaug.functional import values as fv
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
@@ -165,7 +164,7 @@ class JointTimeMask(Transform):
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
         t, v = batch.x.shape[2:4]
-        start, length = (value[:, None] for value in ft.valid_span(batch.mask))
+        start, length = (value[:, None] for value in batch._valid_span())
         share = rng.uniform(1, low=self._frames[0], high=self._frames[1])
         # At least one frame, so that the transform always acts, unless nobody is there.
         size = torch.minimum((share * length).round().long().clamp(min=1), length)

@@ -53,7 +53,7 @@ class TemporalCrop(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
-        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        start, length = (v[:, None] for v in batch._valid_span())
         padding = length // self.padding_ratio
         shift = (rng.uniform(1) * (2 * padding + 1)).long().clamp_(max=2 * padding) - padding
         frame = torch.arange(batch.x.shape[2], device=batch.device)
@@ -147,7 +147,7 @@ class CropResize(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None and self.length is not None
-        start, frames = (v[:, None] for v in ft.valid_span(batch.mask))
+        start, frames = (v[:, None] for v in batch._valid_span())
         last = (frames - 1).clamp(min=0)
         kept = last * rng.uniform(1, low=self._range[0], high=self._range[1])
         first = start + (last - kept) * rng.uniform(1)
@@ -263,7 +263,7 @@ class Reverse(Transform):
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
         frame = torch.arange(batch.x.shape[2], device=batch.device)
-        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        start, length = (v[:, None] for v in batch._valid_span())
         inside = (frame >= start) & (frame < start + length)
         return {"frames": torch.where(inside, 2 * start + length - 1 - frame, frame)}
 
@@ -300,7 +300,7 @@ class Speed(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
-        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        start, length = (v[:, None] for v in batch._valid_span())
         factor = rng.uniform(1, low=self._range[0], high=self._range[1])
         spare = (1 - factor).clamp(min=0) * (length - 1).clamp(min=0)
         frame = torch.arange(batch.x.shape[2], device=batch.device)
@@ -339,7 +339,7 @@ class TimeWarp(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
-        start, length = (v[:, None] for v in ft.valid_span(batch.mask))
+        start, length = (v[:, None] for v in batch._valid_span())
         last = (length - 1).clamp(min=0)
         frame = torch.arange(batch.x.shape[2], device=batch.device)
         along = ((frame - start) / last.clamp(min=1)).clamp(0, 1)
@@ -379,7 +379,7 @@ class SegmentSample(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None and self.length is not None
-        start, frames = (v[:, None] for v in ft.valid_span(batch.mask))
+        start, frames = (v[:, None] for v in batch._valid_span())
         kept = frames * rng.uniform(1, low=self._range[0], high=self._range[1])
         first = (frames - kept) * rng.uniform(1)
         segment = torch.arange(self.length, device=batch.device)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from skelaug.batch import SkeletonBatch, to_layout
 from skelaug.feed import AugmentBatch, Policy
+from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy
 from skelaug.skeleton import Skeleton
 
@@ -28,7 +29,7 @@ class AugmentColumn:
     as it was, unless the policy sets the number of frames. With a GrowingPolicy a row holds the list of its views.
 
     Rows that are read together are a batch: SkeleAdaIN's partner is among them. Draws come from torch's default
-    generator, in a DataLoader's worker that worker's own; see :class:`skelaug.Collate`.
+    generator, in a DataLoader's worker from one of the worker's own; see :class:`skelaug.Collate`.
 
     Args:
         policy: see :class:`skelaug.AugmentBatch`; one that acts on the graph does not fit into rows.
@@ -85,7 +86,7 @@ class AugmentColumn:
         """``(C, T, V, M)`` of a clip."""
         if not isinstance(clip, Tensor):
             array = np.asarray(clip, None if isinstance(clip, np.ndarray) else np.float32)
-            clip = torch.from_numpy(array.copy() if not array.flags.writeable else array)
+            clip = from_numpy(f"AugmentColumn(column={self.column!r}): clips", array)
         return to_layout(clip, self.layout, "CTVM", contiguous=False, **self.sizes)
 
     def _leave(self, x: Tensor) -> Tensor:

@@ -328,13 +328,21 @@ _GRAPH = policies.hiclr(SKELETON, "edges")
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"policy": "hiclr"}, ValueError, "give one: skeleton='ntu25'"),
-        ({"policy": "hicrl", "skeleton": "ntu25"}, ValueError, r"give a preset \(aimclr, .* or an existing .yaml"),
-        ({"policy": "none.yaml"}, ValueError, "existing .yaml file"),
+        ({"policy": "hiclr"}, ValueError, r"SkelAug\(policy='hiclr'\): preset 'hiclr' needs the skeleton"),
+        (
+            {"policy": "hicrl", "skeleton": "ntu25"},
+            ValueError,
+            r"no preset 'hicrl'; known: .*aimclr.* or give an existing .yaml",
+        ),
+        ({"policy": "none.yaml"}, ValueError, r"SkelAug\(policy='none.yaml'\): none.yaml: no such file"),
         ({"policy": {"type": "Shera"}}, ValueError, "unknown type 'Shera'"),
-        ({"policy": 3}, TypeError, "policy must be a skelaug transform or policy.*got int"),
-        ({"policy": "hiclr", "skeleton": "ntu"}, ValueError, "skeleton must be one of 'ntu25'"),
-        ({"policy": "hiclr", "skeleton": 25}, TypeError, "skeleton must be a Skeleton"),
+        ({"policy": 3}, TypeError, r"SkelAug\(policy=3\): .*expected a transform or policy.*got int"),
+        (
+            {"policy": "hiclr", "skeleton": "ntu"},
+            ValueError,
+            r"SkelAug\(skeleton='ntu'\): no skeleton 'ntu'; known: ntu25",
+        ),
+        ({"policy": "hiclr", "skeleton": 25}, ValueError, r"SkelAug\(skeleton=25\): no skeleton 25; known: ntu25"),
         ({"policy": "hiclr", "skeleton": "ntu25", "view": "weak"}, ValueError, "one of 'basic', 'normal', 'strong' or"),
         ({"policy": "hiclr", "skeleton": "ntu25", "view": 3}, ValueError, "index of the policy's 3 views, got 3"),
         ({"policy": T.Shear(), "view": "basic"}, ValueError, "index of the policy's 1 views"),

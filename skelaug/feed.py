@@ -256,11 +256,7 @@ class Collate:
             policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
         )
         self.collate = collate
-        if any(True for _ in self.augment.parameters()):
-            raise ValueError(
-                "Collate(policy): the policy holds a learnable parameter (fill='token'), which a DataLoader cannot "
-                "train; give fill a number, or wrap the model in skelaug.Augment"
-            )
+        refuse_learnable("Collate", self.augment, "a DataLoader cannot train", "wrap the model in skelaug.Augment")
 
     def __call__(self, samples: list[Any]) -> Any:
         """The augmented batch of a list of samples."""
@@ -333,6 +329,15 @@ class Augment(nn.Module):
     def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """What the model makes of ``x``, augmented if in training mode."""
         return self.model(self.augment(x) if self.training else x, *args, **kwargs)
+
+
+def refuse_learnable(who: str, policy: nn.Module, why: str, instead: str) -> None:
+    """Raise ValueError if the policy has a parameter, which ``who`` could not train and would leave at 0."""
+    if any(True for _ in policy.parameters()):
+        raise ValueError(
+            f"{who}(policy): the policy holds a learnable parameter (fill='token'), which {why}; give fill a number, "
+            f"or {instead}"
+        )
 
 
 def _is_skeletons(value: Any) -> bool:

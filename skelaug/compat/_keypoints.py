@@ -13,7 +13,7 @@ from torch import Tensor
 from skelaug import check, linear
 from skelaug.batch import SkeletonBatch, infer_presence
 from skelaug.compat._given import find_policy, find_skeleton
-from skelaug.feed import Policy
+from skelaug.feed import Policy, refuse_learnable
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
 from skelaug.policy import Compose, GrowingPolicy, OneOf
@@ -154,6 +154,7 @@ class Step:
     ) -> None:
         who = type(self).__name__
         self._view = View(who, policy, skeleton, view, coords)
+        refuse_learnable(who, self._view.transform, "nobody trains in a pipeline", "augment batches at the model")
         if self._view.borrows:
             raise ValueError(
                 f"{who}: {', '.join(self._view.borrows)} borrows from the other samples of a batch, and a pipeline "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from skelaug.batch import SkeletonBatch, to_layout
-from skelaug.feed import AugmentBatch, Policy
+from skelaug.feed import AugmentBatch, Policy, refuse_learnable
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy
 from skelaug.skeleton import Skeleton
@@ -40,13 +40,14 @@ class AugmentColumn:
 
     Raises:
         TypeError: the policy acts on the graph.
+        ValueError: the policy has parameters, which nobody would train.
 
     Example:
         >>> augment = AugmentColumn("crossclr", "coco17", column="keypoint", layout="TVC")
         >>> rows = {"keypoint": torch.randn(2, 30, 17, 2).tolist(), "label": [3, 4]}
-        >>> views = augment(rows)["keypoint"]
-        >>> [view.shape for row in views for view in row]
-        [torch.Size([30, 17, 2]), torch.Size([30, 17, 2])]
+        >>> first, second = augment(rows)["keypoint"]
+        >>> len(first), first[0].shape
+        (1, torch.Size([30, 17, 2]))
     """
 
     def __init__(
@@ -62,6 +63,9 @@ class AugmentColumn:
         self.layout = layout.replace("N", "")
         self.sizes = dict(sizes or {})
         self.augment = AugmentBatch(policy, skeleton)
+        refuse_learnable(
+            "AugmentColumn", self.augment, "nobody trains in a data set", "wrap the model in skelaug.Augment"
+        )
         if self.augment.policy.on_graph:
             raise TypeError(
                 "AugmentColumn(policy): the policy acts on the graph, which has no place in a row; augment the batch, "

@@ -75,6 +75,8 @@ def test_other_layouts_and_nothing() -> None:
         AugmentColumn(T.Shear(0.5), column="pose")(rows("lists"))
     with pytest.raises(TypeError, match="acts on the graph"):
         AugmentColumn(policies.hiclr(SKELETON, "edges"))
+    with pytest.raises(ValueError, match=r"AugmentColumn\(policy\): .* learnable parameter .*skelaug.Augment"):
+        AugmentColumn(policies.hiclr(SKELETON, fill="token"))
 
 
 @pytest.mark.parametrize("ragged", [False, True])

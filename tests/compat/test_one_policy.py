@@ -55,15 +55,19 @@ def pyskl(x: Tensor) -> Any:
 
 
 def lightning(x: Tensor) -> Any:
-    hooks = pytest.importorskip("skelaug.compat.lightning", reason="needs Lightning", exc_type=ImportError)
+    pytest.importorskip("lightning", reason="needs Lightning: pip install lightning")
+    from skelaug.compat.lightning import AugmentCallback
+
     batch = [x]
     trainer, module = (type("Stub", (), {"current_epoch": 0, "device": "cpu"})() for _ in range(2))
-    hooks.AugmentCallback(FILE, "ntu25").on_train_batch_start(trainer, module, batch, 0)
+    AugmentCallback(FILE, "ntu25").on_train_batch_start(trainer, module, batch, 0)
     return batch[0]
 
 
 @pytest.mark.parametrize(
-    ("adapter", "n"), [(collate, 4), (augment, 4), (column, 4), (lightning, 4), (pyskl, 1)], ids=lambda v: str(v)[:20]
+    ("adapter", "n"),
+    [(collate, 4), (augment, 4), (column, 4), (lightning, 4), (pyskl, 1)],
+    ids=["Collate", "Augment", "AugmentColumn", "AugmentCallback", "SkelAug"],
 )
 def test_the_same_file_gives_the_same(adapter: Callable[[Tensor], Any], n: int) -> None:
     x = clips(n)

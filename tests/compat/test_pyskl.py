@@ -349,6 +349,7 @@ _GRAPH = policies.hiclr(SKELETON, "edges")
         ({"policy": T.Shear(), "view": True}, ValueError, "got True"),
         ({"policy": T.Shear(), "coords": 1}, ValueError, "coords must be a whole number ≥ 2, got 1"),
         ({"policy": _GRAPH}, ValueError, "acts on the graph"),
+        ({"policy": T.JointMask(fill="token")}, ValueError, "learnable parameter .* give fill a number"),
         ({"policy": "skateformer", "skeleton": "ntu25"}, ValueError, "BoneLengthTransfer borrows from the other"),
         ({"policy": "hiclr", "skeleton": SKELETON, "view": 0}, None, ""),
         ({"policy": T.SkeleAdaIN(style=make_x())}, None, ""),

@@ -40,7 +40,7 @@ test-all: $(DEV) ## every test, many examples, planted faults, the wheel (at mos
 	$(PY) tools/planted_faults.py
 	$(PY) tools/wheel_smoke.py
 
-test-interop: $(VENV)/.have-venv ## inside mmaction2, in an environment of its own (ARGS="--pyskl FOLDER": PYSKL too)
+test-interop: $(VENV)/.have-venv ## inside mmaction2, Lightning, …, in environments of their own (ARGS="--pyskl FOLDER": PYSKL too)
 	$(PY) tools/interop.py $(ARGS)
 
 lint: $(DEV) ## formatting, lint, types

@@ -19,8 +19,9 @@ from torch.utils.data import default_collate
 
 from skelaug.batch import SkeletonBatch, to_layout
 from skelaug.config import resolve
+from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy
-from skelaug.random import keys
+from skelaug.random import keys, worker_generator
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
 
@@ -37,8 +38,9 @@ class AugmentBatch(nn.Module):
     its views where the skeletons were, each in the layout of the skeletons; a policy that acts on the graph puts
     SkeletonBatches there.
 
-    Drawn per sample: what the policy draws, from torch's default generator of the device of the skeletons; with ``ids``
-    from keys of (seed, epoch, id), so that neither batch, order, worker nor rank matters.
+    Drawn per sample: what the policy draws, from torch's default generator of the device of the skeletons, in a worker
+    of a DataLoader from the worker's own (:func:`skelaug.random.worker_generator`); with ``ids`` from keys of (seed,
+    epoch, id), so that neither batch, order, worker nor rank matters.
 
     Args:
         policy: a transform or policy, the name of a preset, a mapping or the path of a YAML file, see
@@ -107,13 +109,14 @@ class AugmentBatch(nn.Module):
         given = batch if key is None else _entry(batch, key, self._who)
         known = self._known(batch)
         drawn = self._keys(batch)
+        draws = {"generator": worker_generator()} if drawn is None else {"keys": drawn}
         if isinstance(given, SkeletonBatch):
             if known is not None:
                 raise ValueError(f"{self._who}: a SkeletonBatch has a mask of its own; leave out mask= and length=")
-            new = self.policy(given, keys=drawn)
+            new = self.policy(given, **draws)
             return new if key is None else _replaced(batch, {key: new})
         x = to_layout(_tensor(given, self._who), self.layout, "NCTVM", contiguous=False, **self.sizes)
-        made = self.policy(self._with_presence(x, known), keys=drawn)
+        made = self.policy(self._with_presence(x, known), **draws)
         views = made if isinstance(made, list) else [made]
         like = np.asarray if isinstance(given, np.ndarray) else _same
         out = [like(self._back(view)) for view in views]
@@ -204,9 +207,9 @@ class Collate:
     are those without it (where the policy keeps the number of frames); with a GrowingPolicy, the list of its views
     stands in place of the skeletons: ``for (weak, normal, strong), label, index in loader``.
 
-    It runs where the DataLoader collates: in its workers, if there are any. torch seeds the default generator of each
-    worker anew in every epoch, from its own; so the draws differ from worker to worker and epoch to epoch, and repeat
-    after ``torch.manual_seed``. With ``ids`` they are keyed by (seed, epoch, id): the same for any number of workers
+    It runs where the DataLoader collates: in its workers, if there are any, each of which has a generator of its own:
+    draws differ over workers, ranks and epochs, and repeat after ``torch.manual_seed``, whatever a ``worker_init_fn``
+    seeds. With ``ids`` they are keyed by (seed, epoch, id): the same for any number of workers
     and ranks, and after a resumption.
 
     Args:
@@ -253,11 +256,7 @@ class Collate:
             policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
         )
         self.collate = collate
-        if any(True for _ in self.augment.parameters()):
-            raise ValueError(
-                "Collate(policy): the policy holds a learnable parameter (fill='token'), which a DataLoader cannot "
-                "train; give fill a number, or wrap the model in skelaug.Augment"
-            )
+        refuse_learnable("Collate", self.augment, "a DataLoader cannot train", "wrap the model in skelaug.Augment")
 
     def __call__(self, samples: list[Any]) -> Any:
         """The augmented batch of a list of samples."""
@@ -332,6 +331,15 @@ class Augment(nn.Module):
         return self.model(self.augment(x) if self.training else x, *args, **kwargs)
 
 
+def refuse_learnable(who: str, policy: nn.Module, why: str, instead: str) -> None:
+    """Raise ValueError if the policy has a parameter, which ``who`` could not train and would leave at 0."""
+    if any(True for _ in policy.parameters()):
+        raise ValueError(
+            f"{who}(policy): the policy holds a learnable parameter (fill='token'), which {why}; give fill a number, "
+            f"or {instead}"
+        )
+
+
 def _is_skeletons(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return bool(value.dtype.kind == "f")
@@ -340,9 +348,7 @@ def _is_skeletons(value: Any) -> bool:
 
 def _tensor(value: Any, who: str) -> Tensor:
     if isinstance(value, np.ndarray):
-        # from_numpy shares memory, which must be writeable and without negative strides; the policy never writes to it.
-        whole = value if value.flags.writeable and min(value.strides, default=0) >= 0 else value.copy()
-        return torch.from_numpy(whole)
+        return from_numpy(f"{who}: the skeletons", value)  # shares memory; the policy never writes to it
     if isinstance(value, Tensor):
         return value
     raise TypeError(f"{who}: the skeletons must be a tensor or an array, got {type(value).__name__}")

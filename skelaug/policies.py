@@ -160,7 +160,8 @@ def ctrgcn(skeleton: Skeleton, length: int = 64) -> Compose:
     """CTR-GCN's training recipe (ICCV 2021), also InfoGCN's and BlockGCN's: crop and resize, small rotation.
 
     Changes: clips shorter than 64 frames are cropped like all others (the code keeps them whole); ends are kept in the
-    resize; the rotation is right-handed (its angles are symmetric, so only the order of the axes differs).
+    resize; the rotation is right-handed (about the same axes in the same order by symmetric angles, so the distribution
+    is the code's).
 
     Args:
         skeleton: of the data; any.

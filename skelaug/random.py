@@ -11,14 +11,16 @@ from __future__ import annotations
 import copy
 import math
 import operator
+import os
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from skelaug import rows
 
-__all__ = ["Rng", "fold_in", "keys"]
+__all__ = ["Rng", "fold_in", "keys", "worker_generator"]
 
 _MASK = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15  # the draws of one key: key + counter * gamma
@@ -83,6 +85,27 @@ def keys(seed: int, epoch: int, ids: Tensor | Iterable[int]) -> Tensor:
 def fold_in(keys: Tensor, n: int) -> Tensor:
     """Derive independent keys for lane ``n`` (any integer): a view, a position in a policy, a purpose."""
     return _mix(keys ^ _signed((operator.index(n) + 1) * _LANE))
+
+
+_workers: dict[tuple[int, int], torch.Generator] = {}
+
+
+def worker_generator() -> torch.Generator | None:
+    """The CPU generator of this worker of a DataLoader, shared by all that draws in it; ``None`` in the main process.
+
+    It differs over workers, ranks and epochs, and repeats for a seed, also beside a ``worker_init_fn`` that seeds torch
+    alike in every epoch, as OpenMMLab's and CTR-GCN's do: the worker's own seed, which its DataLoader draws anew for
+    each epoch, tells the epochs apart; what ``worker_init_fn`` set, and ``RANK``, tell the ranks apart.
+    """
+    worker = get_worker_info()
+    if worker is None:
+        return None
+    seeds = worker.seed, torch.initial_seed()
+    if seeds not in _workers:
+        key = fold_in(keys(*seeds, [0]), int(os.environ.get("RANK") or 0))
+        _workers.clear()
+        _workers[seeds] = torch.Generator().manual_seed(int(key))
+    return _workers[seeds]
 
 
 class Rng:

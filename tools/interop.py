@@ -1,8 +1,10 @@
 """Test skelaug inside other people's projects, each in an environment of its own.
 
-python tools/interop.py [--env FOLDER] [--pyskl FOLDER] [arguments for pytest]
+python tools/interop.py [--env FOLDER] [--only PROJECT] [--pyskl FOLDER] [arguments for pytest]
 
-mmaction2 comes from PyPI. PYSKL is not there: name a copy of its repository, and it is tested too.
+mmaction2, Lightning and Hugging Face's datasets come from PyPI. PYSKL is not there: name a copy of its repository, and
+it is tested too. The feeders of AimCLR, HiCLR and CTR-GCN are tested where SKELAUG_PEERS names a folder with copies of
+their repositories, ``aimclr``, ``hiclr`` and ``ctrgcn``.
 """
 
 from __future__ import annotations
@@ -57,6 +59,19 @@ MMACTION2 = Project(
     "import mmaction.datasets",
     ("tests/compat/test_mmaction2.py",),
 )
+LIGHTNING = Project(
+    "lightning",  # and Hugging Face's datasets, and the feeders, which need nothing but NumPy
+    (pinned(*OURS, "lightning", "datasets", "matplotlib"),),  # AimCLR's tools import matplotlib
+    "import datasets, lightning, skelaug.compat.lightning",
+    (
+        "tests/compat/test_lightning.py",
+        "tests/compat/test_huggingface.py",
+        "tests/compat/test_feed.py",
+        "tests/compat/test_one_policy.py",
+        "tests/compat/test_integrations_torch.py",
+        "tests/compat/test_integrations_feeders.py",
+    ),
+)
 PYSKL = Project(
     "pyskl",
     (
@@ -102,15 +117,23 @@ def run(project: Project, folder: Path, arguments: list[str], source: Path | Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", type=Path, default=ROOT / ".interop", help="where the environments are")
+    names = [project.name for project in (MMACTION2, LIGHTNING, PYSKL)]
+    parser.add_argument("--only", choices=names, help="one of them, the others not")
     parser.add_argument("--pyskl", type=Path, help="a copy of the repository of PYSKL")
     given, arguments = parser.parse_known_args()
     if given.pyskl is not None and not (given.pyskl / "pyskl" / "__init__.py").is_file():
         parser.error(f"--pyskl {given.pyskl}: there is no pyskl/__init__.py in it")
-    status = run(MMACTION2, given.env, arguments)
-    if given.pyskl is not None:
-        status = run(PYSKL, given.env, arguments, given.pyskl.resolve()) or status
-    else:
+    if given.only == "pyskl" and given.pyskl is None:
+        parser.error("--only pyskl: name a copy of its repository with --pyskl")
+
+    status = 0
+    for project, source in ((MMACTION2, None), (LIGHTNING, None), (PYSKL, given.pyskl)):
+        if given.only in (None, project.name) and (source is not None or project is not PYSKL):
+            status = run(project, given.env, arguments, source and source.resolve()) or status
+    if given.pyskl is None:
         print("PYSKL was not tested: name a copy of its repository with --pyskl")
+    if "SKELAUG_PEERS" not in os.environ:
+        print("The feeders' own code was not tested: name a folder with copies of their repositories in SKELAUG_PEERS")
     sys.exit(status)
 
 

@@ -13,15 +13,7 @@ model = dict(
 )
 
 ann_file = "data/skeleton/ntu60_3d.pkl"
-policy = dict(
-    type="Compose",
-    members=[
-        dict(type="TemporalCrop", padding_ratio=6),
-        dict(type="Rotate", degrees=17),
-        dict(type="Scale", factor=[0.9, 1.1], per_axis=True),
-        dict(type="GaussianNoise", std=0.01, p=0.5),
-    ],
-)
+policy = "docs/integrations/policy.yaml"  # from where training is started; a dict or a preset's name does too
 
 train_pipeline = [
     dict(type="PreNormalize3D"),

@@ -5,9 +5,9 @@ python tools/train.py docs/integrations/mmaction2_gpu_config.py
 
 _base_ = "mmaction2_config.py"
 
-policy = dict(type="Compose", members=[dict(type="Rotate", degrees=17), dict(type="GaussianNoise", std=0.01, p=0.5)])
-
-model = dict(data_preprocessor=dict(type="SkelAugDataPreprocessor", policy=policy, skeleton="ntu25"))
+model = dict(
+    data_preprocessor=dict(type="SkelAugDataPreprocessor", policy="docs/integrations/policy.yaml", skeleton="ntu25")
+)
 
 train_pipeline = [
     dict(type="PreNormalize3D"),

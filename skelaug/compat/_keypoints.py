@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
-from skelaug import check, config, linear, policies
+from skelaug import check, linear
 from skelaug.batch import SkeletonBatch, infer_presence
+from skelaug.compat._given import find_policy, find_skeleton
+from skelaug.feed import Policy, refuse_learnable
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
 from skelaug.policy import Compose, GrowingPolicy, OneOf
-from skelaug.random import fold_in, keys
-from skelaug.skeleton import Skeleton, skeletons
+from skelaug.random import worker_generator
+from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform, apply_where
 from skelaug.transforms import DropFrame, JointMask, JointTimeMask, LimbMask, Mirror
 
-__all__ = ["Policy", "Results", "Step", "View", "follow", "observed"]
+__all__ = ["Results", "Step", "View", "follow", "observed"]
 
-Policy = Transform | GrowingPolicy | Mapping[str, Any] | str | Path
 Array = npt.NDArray[Any]
 Results = dict[str, Any]  # what a pipeline hands from step to step
 _MAPS = ("joints", "frames", "position", "after")  # the keys of a linear factor that move joints and frames
@@ -51,9 +49,9 @@ class View:
         coords: int | None,
     ) -> None:
         self.who = who
-        self.skeleton = _find_skeleton(who, skeleton)
+        self.skeleton = None if skeleton is None else find_skeleton(who, skeleton)
         self.coords = None if coords is None else check.count(who, "coords", coords, low=2)
-        self.transform = _choose_view(who, _find_policy(who, policy, self.skeleton), view)
+        self.transform = _choose_view(who, find_policy(who, policy, self.skeleton), view)
         if self.transform.on_graph:
             raise ValueError(
                 f"{who}: the policy acts on the graph, and these pipelines have no place for a graph per sample; leave "
@@ -156,6 +154,7 @@ class Step:
     ) -> None:
         who = type(self).__name__
         self._view = View(who, policy, skeleton, view, coords)
+        refuse_learnable(who, self._view.transform, "nobody trains in a pipeline", "augment batches at the model")
         if self._view.borrows:
             raise ValueError(
                 f"{who}: {', '.join(self._view.borrows)} borrows from the other samples of a batch, and a pipeline "
@@ -195,7 +194,7 @@ def _augment_clip(view: View, results: Results) -> Results:
     label = _label(view, results)
     batch = SkeletonBatch(x, seen, label=label)
     with torch.no_grad():
-        out, moved = view(batch, scores, _worker_generator())
+        out, moved = view(batch, scores, worker_generator())
     assert out.mask is not None
 
     length = out.x.shape[2]
@@ -265,26 +264,6 @@ def _end(mask: Tensor) -> int:
     return int(start + length)
 
 
-_workers: dict[tuple[int, int], torch.Generator] = {}
-
-
-def _worker_generator() -> torch.Generator | None:
-    """The generator of this worker of a DataLoader, for all adapters in it; the global one in the main process.
-
-    OpenMMLab's ``worker_init_fn`` seeds torch alike in every epoch. The worker's own seed, which its DataLoader draws
-    anew each epoch, tells the epochs apart; what ``worker_init_fn`` set and the rank tell ranks apart.
-    """
-    worker = get_worker_info()
-    if worker is None:
-        return None
-    seeds = worker.seed, torch.initial_seed()
-    if seeds not in _workers:
-        key = fold_in(keys(*seeds, [0]), int(os.environ.get("RANK", "0")))
-        _workers.clear()
-        _workers[seeds] = torch.Generator().manual_seed(int(key))
-    return _workers[seeds]
-
-
 def _choose_view(who: str, policy: Transform | GrowingPolicy, view: int | str) -> Transform:
     """The view of a growing policy by index or name; a single transform is its own only view."""
     names = policy.names if isinstance(policy, GrowingPolicy) else ("",)
@@ -297,36 +276,3 @@ def _choose_view(who: str, policy: Transform | GrowingPolicy, view: int | str) -
     if not isinstance(policy, GrowingPolicy):
         return policy
     return policy[view if isinstance(view, int) else names.index(view)]
-
-
-def _find_policy(who: str, policy: Any, skeleton: Skeleton | None) -> Transform | GrowingPolicy:
-    if isinstance(policy, str) and policy in policies.__all__:
-        if skeleton is None:
-            raise ValueError(f"{who}(policy={policy!r}): a preset is built for a skeleton; give one: skeleton='ntu25'")
-        policy = getattr(policies, policy)(skeleton)
-    elif isinstance(policy, str | Path):
-        path = Path(policy)
-        if path.suffix not in (".yaml", ".yml") or not path.is_file():
-            raise ValueError(
-                f"{who}(policy={policy!r}): give a preset ({', '.join(policies.__all__)}) or an existing .yaml file as "
-                f"skelaug.config.to_yaml writes it"
-            )
-        policy = config.from_yaml(path)
-    elif isinstance(policy, Mapping):
-        policy = config.from_dict(dict(policy))
-    if not isinstance(policy, Transform | GrowingPolicy):
-        raise TypeError(
-            f"{who}(policy={policy!r}): policy must be a skelaug transform or policy, a dict as skelaug.config.to_dict "
-            f"makes it, a .yaml file or the name of a preset, got {type(policy).__name__}"
-        )
-    return policy
-
-
-def _find_skeleton(who: str, skeleton: Any) -> Skeleton | None:
-    if skeleton is None:
-        return None
-    if isinstance(skeleton, str):
-        return skeletons[check.choice(who, "skeleton", skeleton, tuple(skeletons))]
-    if isinstance(skeleton, Mapping):
-        return Skeleton.from_dict(dict(skeleton))
-    return check.skeleton(who, skeleton)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skelaug.batch import infer_presence
+from skelaug.ndarray import from_numpy
+from skelaug.random import worker_generator
 
 __all__ = [
     "Array",
@@ -48,11 +50,7 @@ def enter(who: str, data: Any) -> Tensor:
             f"{who}: the clip must be (C, T, V, M) = coordinate, frame, joint, person, at least one of each; "
             f"got shape {data.shape}"
         )
-    if data.dtype.kind != "f" or data.dtype.itemsize > 8:
-        raise TypeError(
-            f"{who}: the clip must be float16, float32 or float64, got {data.dtype}; write x.astype(numpy.float32)"
-        )
-    return torch.from_numpy(np.array(data, dtype=data.dtype.newbyteorder("="), order="C"))[None]
+    return from_numpy(f"{who}: the clip", data, copy=True)[None]
 
 
 def coordinates(who: str, x: Tensor) -> int:
@@ -94,17 +92,17 @@ def plain(value: Any) -> Any:
 
 def uniform(low: float, high: float, count: int = 1) -> Tensor:
     """float64 ``(1, count)``, each entry U(low, high); in this type autocast leaves products of matrices alone."""
-    return torch.empty(1, count, dtype=torch.float64).uniform_(low, high)
+    return torch.empty(1, count, dtype=torch.float64).uniform_(low, high, generator=worker_generator())
 
 
 def chance(p: float) -> bool:
     """True with probability ``p``."""
-    return torch.rand(()).item() < p
+    return torch.rand((), generator=worker_generator()).item() < p
 
 
 def integer(low: int, high: int) -> int:
     """One of ``low … high``, both included."""
-    return int(torch.randint(low, high + 1, ()).item())
+    return int(torch.randint(low, high + 1, (), generator=worker_generator()).item())
 
 
 def bind(who: str, functions: Iterable[Callable[..., Any]], options: dict[str, Any]) -> SimpleNamespace:

@@ -13,8 +13,9 @@ of the body, angles go both ways. ``faithful=True`` draws from the original's di
 it, or another skeleton, for a whole feeder, use :func:`with_options`.
 
 Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a DataLoader, torch seeds each worker's generator anew for every epoch, from the main process's, so
-streams differ by worker and epoch; a ``worker_init_fn`` that seeds torch with the worker's number undoes that.
+have no say. In a worker of a DataLoader it is a generator of its own, so that streams differ by worker, rank and epoch
+and repeat for a seed, also beside a ``worker_init_fn`` that seeds torch alike in every epoch; see
+:func:`skelaug.random.worker_generator`.
 
 Source: AimCLR (Guo et al., AAAI 2022); HiCLR (Zhang et al., AAAI 2023), whose file is the same.
 """
@@ -28,6 +29,7 @@ import torch
 from torch import Tensor
 
 from skelaug import check
+from skelaug.compat._given import find_skeleton
 from skelaug.compat._numpy import (
     Array,
     bind,
@@ -45,7 +47,8 @@ from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
 from skelaug.functional import values as fv
-from skelaug.skeleton import Skeleton, skeletons
+from skelaug.random import worker_generator
+from skelaug.skeleton import Skeleton
 
 __all__ = [
     "axis_mask",
@@ -111,7 +114,7 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
 
 
 def random_spatial_flip(
-    seq: Array, p: float = 0.5, *, skeleton: Skeleton = skeletons["ntu25"], faithful: bool = False
+    seq: Array, p: float = 0.5, *, skeleton: Skeleton | str = "ntu25", faithful: bool = False
 ) -> Array:
     """Exchange left and right joints by relabelling; coordinates keep their values.
 
@@ -120,15 +123,16 @@ def random_spatial_flip(
     Args:
         seq: ``(C, T, V, M)``.
         p: probability.
-        skeleton: of the data; the original knows NTU's 25 joints alone.
+        skeleton: of the data, or its name; the original knows NTU's 25 joints alone.
         faithful: no difference; both forms are the original's distribution.
 
     Raises:
-        TypeError: not a NumPy array of floats, or no skeleton.
-        ValueError: another shape or number of joints, or ``p`` is no probability.
+        TypeError: not a NumPy array of floats.
+        ValueError: another shape or number of joints, no such skeleton, or ``p`` is no probability.
     """
     x, applied = _enter("random_spatial_flip", seq, p)
-    mirror = check.skeleton("aimclr.random_spatial_flip", skeleton).mirror
+    skeleton = find_skeleton("aimclr.random_spatial_flip", skeleton)
+    mirror = skeleton.mirror
     if x.shape[3] != len(mirror):  # whether or not it is applied
         raise ValueError(
             f"aimclr.random_spatial_flip: skeleton {skeleton.name!r} has {len(mirror)} joints, the clip has "
@@ -204,7 +208,8 @@ def gaus_noise(
     std = check.number("aimclr.gaus_noise", "std", plain(std), low=0)
     x, applied = _enter("gaus_noise", data_numpy, p)
     if applied:
-        x = fv.add_noise(x, torch.randn(x.shape).mul_(std).add_(mean), presence(x, everybody=faithful))
+        noise = torch.randn(x.shape, generator=worker_generator()).mul_(std).add_(mean)
+        x = fv.add_noise(x, noise, presence(x, everybody=faithful))
     return leave(x)
 
 
@@ -257,13 +262,16 @@ def with_options(**options: Any) -> SimpleNamespace:
 
     Raises:
         TypeError: an option that no function takes.
+        ValueError: no such skeleton.
 
     Example:
-        >>> import numpy as np, skelaug
-        >>> tools = with_options(skeleton=skelaug.skeletons["kinect20"])
+        >>> import numpy as np
+        >>> tools = with_options(skeleton="kinect20")
         >>> tools.random_spatial_flip(np.ones((3, 50, 20, 1), np.float32)).shape
         (3, 50, 20, 1)
     """
+    if "skeleton" in options:
+        options["skeleton"] = find_skeleton("aimclr.with_options", options["skeleton"])
     functions = [globals()[name] for name in __all__ if name != "with_options"]
     return bind("aimclr.with_options", functions, options)
 

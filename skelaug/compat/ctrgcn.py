@@ -15,8 +15,9 @@ By default each is the corrected form, for which people who are absent (all join
 feeder. Both work with NumPy 2.4, where the original's crop fails.
 
 Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a DataLoader, torch seeds each worker's generator anew for every epoch, from the main process's, so
-streams differ by worker and epoch; a ``worker_init_fn`` that seeds torch with the worker's number undoes that.
+have no say. In a worker of a DataLoader it is a generator of its own, so that streams differ by worker, rank and epoch
+and repeat for a seed, also beside a ``worker_init_fn`` that seeds torch alike in every epoch; see
+:func:`skelaug.random.worker_generator`.
 
 Source: CTR-GCN (Chen et al., ICCV 2021), after ST-GCN (Yan et al., AAAI 2018).
 """
@@ -48,6 +49,7 @@ from skelaug.compat._numpy import (
 )
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
+from skelaug.random import worker_generator
 from skelaug.transforms import RandomMove
 
 __all__ = [
@@ -233,7 +235,7 @@ def _listed(who: str, name: str, candidates: Any) -> list[Any]:
 def _choose(who: str, name: str, candidates: Any, count: int) -> Tensor:
     """``count`` of the candidates, with replacement."""
     values = [check.number(who, name, c) for c in _listed(who, name, candidates)]
-    return torch.tensor(values)[torch.randint(len(values), (count,))]
+    return torch.tensor(values)[torch.randint(len(values), (count,), generator=worker_generator())]
 
 
 def _path(nodes: Tensor, frames: int) -> Tensor:

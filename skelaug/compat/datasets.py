@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from skelaug.batch import SkeletonBatch, to_layout
-from skelaug.feed import AugmentBatch, Policy
+from skelaug.feed import AugmentBatch, Policy, refuse_learnable
+from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy
 from skelaug.skeleton import Skeleton
 
@@ -28,7 +29,7 @@ class AugmentColumn:
     as it was, unless the policy sets the number of frames. With a GrowingPolicy a row holds the list of its views.
 
     Rows that are read together are a batch: SkeleAdaIN's partner is among them. Draws come from torch's default
-    generator, in a DataLoader's worker that worker's own; see :class:`skelaug.Collate`.
+    generator, in a DataLoader's worker from one of the worker's own; see :class:`skelaug.Collate`.
 
     Args:
         policy: see :class:`skelaug.AugmentBatch`; one that acts on the graph does not fit into rows.
@@ -39,13 +40,14 @@ class AugmentColumn:
 
     Raises:
         TypeError: the policy acts on the graph.
+        ValueError: the policy has parameters, which nobody would train.
 
     Example:
         >>> augment = AugmentColumn("crossclr", "coco17", column="keypoint", layout="TVC")
         >>> rows = {"keypoint": torch.randn(2, 30, 17, 2).tolist(), "label": [3, 4]}
-        >>> views = augment(rows)["keypoint"]
-        >>> [view.shape for row in views for view in row]
-        [torch.Size([30, 17, 2]), torch.Size([30, 17, 2])]
+        >>> first, second = augment(rows)["keypoint"]
+        >>> len(first), first[0].shape
+        (1, torch.Size([30, 17, 2]))
     """
 
     def __init__(
@@ -61,6 +63,9 @@ class AugmentColumn:
         self.layout = layout.replace("N", "")
         self.sizes = dict(sizes or {})
         self.augment = AugmentBatch(policy, skeleton)
+        refuse_learnable(
+            "AugmentColumn", self.augment, "nobody trains in a data set", "wrap the model in skelaug.Augment"
+        )
         if self.augment.policy.on_graph:
             raise TypeError(
                 "AugmentColumn(policy): the policy acts on the graph, which has no place in a row; augment the batch, "
@@ -85,7 +90,7 @@ class AugmentColumn:
         """``(C, T, V, M)`` of a clip."""
         if not isinstance(clip, Tensor):
             array = np.asarray(clip, None if isinstance(clip, np.ndarray) else np.float32)
-            clip = torch.from_numpy(array.copy() if not array.flags.writeable else array)
+            clip = from_numpy(f"AugmentColumn(column={self.column!r}): clips", array)
         return to_layout(clip, self.layout, "CTVM", contiguous=False, **self.sizes)
 
     def _leave(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from skelaug.feed import AugmentBatch, Key, Policy
+from skelaug.feed import AugmentBatch, Key, Policy, refuse_learnable
 from skelaug.skeleton import Skeleton
 
 try:
@@ -101,11 +101,8 @@ class AugmentCallback(Callback):  # type: ignore[misc]
         self.augment = AugmentBatch(
             policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
         )
-        if any(True for _ in self.augment.parameters()):
-            raise ValueError(
-                "AugmentCallback(policy): the policy holds a learnable parameter (fill='token'), which no optimiser "
-                "sees in a callback; give fill a number, or use the mix-in skelaug.compat.lightning.Augmented"
-            )
+        mend = "use the mix-in skelaug.compat.lightning.Augmented"
+        refuse_learnable("AugmentCallback", self.augment, "no optimiser sees in a callback", mend)
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Lightning's hook."""

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from skelaug.batch import SkeletonBatch
-from skelaug.compat._keypoints import Policy, Results, Step, View, observed
+from skelaug.compat._keypoints import Results, Step, View, observed
+from skelaug.feed import Policy
 from skelaug.skeleton import Skeleton
 
 try:

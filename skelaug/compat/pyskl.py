@@ -36,8 +36,8 @@ class SkelAug(Step):
             channels, 2 or 3 of them. Write 2 for (x, y, score).
 
     Raises:
-        ValueError: the policy acts on the graph or borrows from other samples, of which a pipeline has none; or the
-            arrays do not fit.
+        ValueError: the policy acts on the graph, borrows from other samples, or learns, all of which a pipeline cannot
+            offer; or the arrays do not fit.
         TypeError: no policy, or arrays that are not floating point.
 
     Example:

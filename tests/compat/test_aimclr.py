@@ -256,9 +256,10 @@ def test_blur_does_not_smear_people_into_gaps_by_default() -> None:
 def test_flip_takes_another_skeleton() -> None:
     kinect = skelaug.skeletons["kinect20"]
     x = clip(v=20)
-    y = aimclr.random_spatial_flip(x, 1.0, skeleton=kinect)
-    np.testing.assert_array_equal(y, x[:, :, list(kinect.mirror)])
-    assert not np.array_equal(x, y)
+    for skeleton in (kinect, "kinect20"):
+        y = aimclr.random_spatial_flip(x, 1.0, skeleton=skeleton)
+        np.testing.assert_array_equal(y, x[:, :, list(kinect.mirror)])
+        assert not np.array_equal(x, y)
 
 
 def test_a_probability_of_zero_and_one() -> None:
@@ -300,7 +301,7 @@ def test_a_trainers_autocast_changes_nothing() -> None:
 
 
 def test_options_reach_the_functions_that_take_them() -> None:
-    tools = aimclr.with_options(faithful=True, skeleton=skelaug.skeletons["kinect20"])
+    tools = aimclr.with_options(faithful=True, skeleton="kinect20")
     assert set(vars(tools)) == set(FUNCTIONS)
     x = clip(v=20, stop=6)
     assert (np.stack([tools.gaus_noise(x, p=1.0) for _ in range(3)])[..., 1] != 0).all()
@@ -340,8 +341,12 @@ def test_bad_arguments_are_refused() -> None:
         aimclr.gaus_noise(x, mean=float("nan"))
     with pytest.raises(ValueError, match=r"must have 2 or 3 coordinates, got shape \(4, 12, 25, 2\)"):
         aimclr.shear(clip(c=4))
-    with pytest.raises(TypeError, match=r"skeleton must be a Skeleton, such as skelaug.skeletons"):
-        aimclr.random_spatial_flip(x, skeleton="ntu25")  # type: ignore[arg-type]
+    with pytest.raises(
+        ValueError, match=r"aimclr.random_spatial_flip\(skeleton='ntu'\): no skeleton 'ntu'; known: ntu25"
+    ):
+        aimclr.random_spatial_flip(x, skeleton="ntu")
+    with pytest.raises(ValueError, match=r"aimclr.with_options\(skeleton=25\): no skeleton 25; known: ntu25"):
+        aimclr.with_options(skeleton=25)
     for seed in range(4):  # whether or not it would have been applied
         torch.manual_seed(seed)
         with pytest.raises(ValueError, match=r"skeleton 'ntu25' has 25 joints, the clip has 20"):

@@ -90,10 +90,10 @@ def test_one_sample_without_n() -> None:
 
 def test_arrays_that_torch_cannot_share() -> None:
     array = make_x().numpy()
-    backward, fixed = array[:, :, ::-1], array.copy()
+    backward, fixed, foreign = array[:, :, ::-1], array.copy(), array.astype(array.dtype.newbyteorder())
     fixed.flags.writeable = False
-    for given in (backward, fixed):
-        expected = after(0, T.Shear(0.5), torch.from_numpy(np.ascontiguousarray(given).copy()))
+    for given in (backward, fixed, foreign):
+        expected = after(0, T.Shear(0.5), torch.from_numpy(np.array(given, np.float32, order="C")))
         assert same(after(0, AugmentBatch(T.Shear(0.5)), given), expected)
 
 
@@ -359,21 +359,45 @@ def test_draws_differ_over_workers_and_epochs_and_repeat_for_a_seed(start: str, 
     first = run(1)
     assert [[ids for ids, _ in epoch] for epoch in first] == [[[i, i + 1, i + 2, i + 3] for i in (0, 4, 8, 12)]] * 2
     assert all_differ([x for epoch in first for _, x in epoch])
-    # What torch promises of its workers, by hand: the main generator draws a base seed, worker k starts at base + k.
+    # By hand: in torch the main generator draws a base seed for each epoch, and worker k has the seed base + k.
     if not persistent:
         torch.manual_seed(1)
         for epoch in first:
             base = int(torch.empty((), dtype=torch.int64).random_())
             clips = torch.from_numpy(np.stack([Feeder().clip] * 4))
-            with torch.random.fork_rng(devices=[]):
-                for worker in range(2):
-                    torch.manual_seed(base + worker)
-                    for _, x in epoch[worker::2]:
-                        assert same(x, T.Shear(0.5)(clips))
+            for worker in range(2):
+                key = skelaug.random.fold_in(skelaug.random.keys(base + worker, base + worker, [0]), 0)
+                generator = torch.Generator().manual_seed(int(key))
+                for _, x in epoch[worker::2]:
+                    assert same(x, T.Shear(0.5)(clips, generator=generator))
     if start == "fork":
         again, other = run(1), run(2)
         assert all(same(a, b) for e, f in zip(first, again, strict=True) for (_, a), (_, b) in zip(e, f, strict=True))
         assert all_differ([x for epoch in first + other for _, x in epoch])
+
+
+def seed_alike(worker: int) -> None:
+    """What OpenMMLab's and CTR-GCN's ``worker_init_fn`` do: the same in every epoch, and whatever the run's seed."""
+    torch.manual_seed(worker)
+
+
+def test_a_worker_init_fn_that_seeds_alike_and_ranks_repeat_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(seed: int, rank: str) -> list[Tensor]:
+        monkeypatch.setenv("RANK", rank)
+        torch.manual_seed(seed)
+        loader = DataLoader(
+            Feeder(),
+            batch_size=8,
+            num_workers=2,
+            collate_fn=Collate(T.Shear(0.5)),
+            worker_init_fn=seed_alike,
+            multiprocessing_context="fork",
+        )
+        return [batch[0].clone() for _ in range(2) for batch in loader]
+
+    first = run(1, "0")
+    assert all(same(a, b) for a, b in zip(first, run(1, ""), strict=True))
+    assert all_differ(first + run(2, "0") + run(1, "1"))
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ def test_other_layouts_and_nothing() -> None:
         AugmentColumn(T.Shear(0.5), column="pose")(rows("lists"))
     with pytest.raises(TypeError, match="acts on the graph"):
         AugmentColumn(policies.hiclr(SKELETON, "edges"))
+    with pytest.raises(ValueError, match=r"AugmentColumn\(policy\): .* learnable parameter .*skelaug.Augment"):
+        AugmentColumn(policies.hiclr(SKELETON, fill="token"))
 
 
 @pytest.mark.parametrize("ragged", [False, True])
@@ -107,8 +109,12 @@ def test_a_real_data_set(ragged: bool) -> None:
         assert not torch.isclose(batch["keypoint"], torch.stack(clips())).all()
 
 
-def test_arrays_that_are_read_only() -> None:
-    fixed = [np.array(c) for c in rows("arrays")["keypoint"]]
-    for clip in fixed:
-        clip.flags.writeable = False
-    assert AugmentColumn(T.Shear(0.5), layout="TVC")({"keypoint": fixed})["keypoint"].shape == (4, 12, V, 3)
+def test_arrays_that_torch_cannot_share() -> None:
+    fixed, backward, foreign, double = (np.array(c) for c in rows("arrays")["keypoint"])
+    fixed.flags.writeable = False
+    given = [fixed, backward[::-1].copy()[::-1], foreign.astype(foreign.dtype.newbyteorder()), double]
+    augment = AugmentColumn(T.Shear(0.5), layout="TVC")
+    wanted = after(0, augment, rows("arrays"))["keypoint"]
+    assert after(0, augment, {"keypoint": given})["keypoint"].equal(wanted)
+    with pytest.raises(TypeError, match=r"column='keypoint'\): clips must be float16, float32 or float64, got int64"):
+        augment({"keypoint": [np.ones((12, V, 3), int)]})

@@ -136,11 +136,41 @@ def test_streams_differ_by_worker_and_epoch_and_repeat_for_a_seed(context: Any, 
 
 
 @needs_fork
-def test_a_loader_that_seeds_by_the_workers_number_repeats_every_epoch(load: Any, tmp_path: Path) -> None:
-    """Why the page says to drop the peers' ``worker_init_fn``."""
+def test_a_loader_that_seeds_by_the_workers_number_repeats_nothing(load: Any, tmp_path: Path) -> None:
+    """As the peers' loaders do, which need not be changed."""
     dataset = Same(feeder(load, tmp_path))
     first, second = epochs(dataset, 0, init=seed_by_number)
-    assert first.equal(second) and first.equal(epochs(dataset, 1, init=seed_by_number)[0])
+    every = torch.cat([first, second, *epochs(dataset, 1, init=seed_by_number)])
+    assert len(every.flatten(1).unique(dim=0)) == len(every)
+    assert first.equal(epochs(dataset, 0, init=seed_by_number)[0])
+
+
+def each_tool(seed: int) -> list[np.ndarray[Any, Any]]:
+    """A call of every function that draws."""
+    torch.manual_seed(seed)
+    x = np.random.default_rng(0).normal(size=(3, 80, 25, 2)).astype("float32")
+    return [
+        *(tool(x) for tool in (aimclr.shear, aimclr.temperal_crop, aimclr.random_rotate, aimclr.gaus_filter)),
+        *(tool(x, p=1.0) for tool in (aimclr.gaus_noise, aimclr.axis_mask)),
+        *(tool(x, p=0.5) for tool in (aimclr.random_spatial_flip, aimclr.random_time_flip)),
+        ctrgcn.valid_crop_resize(x, 80, [0.5, 1], 64),
+        np.asarray(ctrgcn.random_rot(x)),
+        ctrgcn.random_move(x),
+        ctrgcn.random_choose(x, 40),
+        ctrgcn.auto_pading(x, 120, True),
+        ctrgcn.random_shift(np.pad(x, [(0, 0), (20, 20), (0, 0), (0, 0)])),
+    ]
+
+
+def test_in_a_worker_no_tool_draws_from_the_global_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were one left out, it would repeat where the loader seeds alike."""
+    generator = torch.Generator().manual_seed(5)
+    for module in ("_numpy", "aimclr", "ctrgcn"):
+        monkeypatch.setattr(f"skelaug.compat.{module}.worker_generator", lambda: generator)
+    first = each_tool(0)
+    generator.manual_seed(5)
+    assert all(np.array_equal(a, b) for a, b in zip(first, each_tool(1), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, each_tool(1), strict=True))
 
 
 # --- the page --------------------------------------------------------------------------------------------------------

@@ -83,6 +83,12 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
     del sys.modules["skelaug.compat.mmaction2"]
 
 
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From where the examples' paths are written."""
+    monkeypatch.chdir(DOCS.parents[1])
+
+
 @functools.cache
 def load_mmaction() -> types.ModuleType:
     """Import mmaction2 1.2.0, its models too, whose wheel lacks ``localizers/drn``: nothing here localises."""
@@ -151,6 +157,16 @@ def test_scores_move_and_nothing_else_happens_to_them(adapter: types.ModuleType)
     torch.testing.assert_close(out[..., 1], 2 * out[..., 2])
     still = adapter.SkelAugDataPreprocessor(Compose([T.Rotate(60), T.GaussianNoise(1.0)]), coords=2)
     assert torch.equal(still({"inputs": inputs}, training=True)["inputs"][..., 2:], score)
+
+
+def test_the_file_of_all_adapters_gives_the_same(adapter: types.ModuleType) -> None:
+    x = skelaug.synthetic_motion(skelaug.skeletons["ntu25"], 4, 40, 2, gaps=True).x
+    inputs = skelaug.to_layout(x, "NCTVM", "NMTVC")[:, None].contiguous()
+    torch.manual_seed(0)
+    wanted = skelaug.config.resolve(DOCS / "policy.yaml", "ntu25")(x)
+    torch.manual_seed(0)
+    out = adapter.SkelAugDataPreprocessor(str(DOCS / "policy.yaml"), "ntu25")({"inputs": inputs}, training=True)
+    assert torch.equal(skelaug.to_layout(out["inputs"][:, 0], "NMTVC", "NCTVM"), wanted)
 
 
 def test_samples_may_borrow_from_each_other(adapter: types.ModuleType) -> None:
@@ -335,7 +351,7 @@ def test_the_sampling_takes_clips_whose_length_the_policy_changed(ntu: str, memb
     config = read_config(CONFIG, ntu)
     for step in config.train_dataloader.dataset.pipeline:
         if step["type"] == "SkelAug":
-            step["policy"]["members"] = [member]
+            step["policy"] = {"type": "Compose", "members": [member]}
     for clips in first_batch(config)["inputs"]:
         assert clips.shape == (1, 2, 100, 25, 3)
         assert clips[0, 0].flatten(1).any(1).all(), "no frame of padding was sampled"

@@ -102,6 +102,7 @@ assert [view.shape for view in loader([(x[0], 0), (x[1], 1)])[0]] == [(2, 3, 20,
     )
 
 
+@pytest.mark.slow  # processes that import torch
 def test_the_command_line_knows_them(horse: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(3, 3, 10, 6, 1)).astype(np.float32))
     given = ("views", tmp_path / "x.npy", "--skeleton", "horse6", "--out", tmp_path / "out")

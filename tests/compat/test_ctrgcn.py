@@ -188,7 +188,10 @@ def test_faithful_is_the_originals_distribution(case: str, draws: int) -> None:
     assert pvalue(*samplers(case, faithful=True), draws) > 1e-3
 
 
-@pytest.mark.parametrize("case", ["crop", "crop-short", "move", "move-stretches", "choose"])
+@pytest.mark.parametrize(
+    "case",
+    ["crop", "choose", "move-stretches", *(pytest.param(c, marks=pytest.mark.slow) for c in ("crop-short", "move"))],
+)
 def test_the_corrected_form_has_another_distribution(case: str) -> None:
     """So the test above has teeth."""
     assert pvalue(*samplers(case, faithful=False), 1500) < 1e-6

@@ -38,7 +38,8 @@ def every_transform(skeleton: Skeleton) -> dict[str, Transform]:
     arguments: dict[str, Any] = {
         "Rotate": (30,), "Scale": ((0.9, 1.1),), "Translate": (0.2,), "Mirror": (skeleton,), "SwapSides": (skeleton,),
         "Center": (skeleton,), "LimbMask": (skeleton,), "Bone": (skeleton,), "BoneMotion": (skeleton,),
-        "BoneLengthTransfer": (skeleton,), "DropEdges": (0.1, skeleton), "AddEdges": (0.05, skeleton), "Align": (skeleton,),
+        "BoneLengthTransfer": (skeleton,), "DropEdges": (0.1, skeleton), "AddEdges": (0.05, skeleton),
+        "Align": (skeleton,),
     }  # fmt: skip
     made = {name: getattr(T, name)(*arguments.get(name, ())) for name in T.__all__}
     for transform in made.values():

@@ -77,8 +77,9 @@ def _run(options: argparse.Namespace) -> int:
     if "table" in wanted:
         for section in ("floor", "transform", "policy", "view"):
             found += table.rows(section, options)
-    encoder = options.encoder or ("small" if options.device.type == "cpu" else "paper")
-    bench = bars.Bench(table.settings(options)[0], max(2, options.rounds), options.full, loaded, encoder)
+    bench = bars.Bench(
+        table.settings(options)[0], max(2, options.rounds), options.full, loaded, options.encoder or "paper"
+    )
     judged: list[bars.Bar] = []
     for name in [name for name in bars.BARS if name in wanted]:
         for bar in _parts(name, bench):

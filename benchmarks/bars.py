@@ -72,7 +72,7 @@ class Bench:
     rounds: int = 9
     full: bool = False
     peers: Sequence[Peer] = ()
-    encoder: str = "small"
+    encoder: str = "paper"
     rows: list[Row] = field(default_factory=list)
 
     @property
@@ -398,7 +398,7 @@ def loss(bench: Bench) -> Iterator[Bar]:
 
 def step(bench: Bench) -> Iterator[Bar]:
     """The training step against one that encodes empty slots."""
-    small = replace(bench.setting, batch=min(bench.setting.batch, 16), persons=2)
+    small = replace(bench.setting, batch=min(bench.setting.batch, 32), persons=2)
     rows = measure_step(small, 5 if bench.full else 3, bench.encoder)
     bench.rows += rows
     for ours, theirs in zip(rows[::2], rows[1::2], strict=True):
@@ -416,7 +416,7 @@ def step(bench: Bench) -> Iterator[Bar]:
 
 def feeding(bench: Bench) -> Iterator[Bar]:
     """What a training step waits for its loader, and what its augmentation takes."""
-    small = replace(bench.setting, batch=min(bench.setting.batch, 16), persons=2)
+    small = replace(bench.setting, batch=min(bench.setting.batch, 32), persons=2)
     for count in (0, 2):
         found = pipeline.shares(small, bench.encoder, count, 8 if bench.full else 4)
         share = 100 * (found.stall + found.augmentation) / found.step

@@ -58,7 +58,7 @@ def textbook(hiclr: HiCLR, batch: SkeletonBatch) -> Callable[[], None]:
     return step
 
 
-def measure_step(setting: Setting, rounds: int, encoder: str = "small", queue: int = 32768) -> list[Row]:
+def measure_step(setting: Setting, rounds: int, encoder: str = "paper", queue: int = 32768) -> list[Row]:
     """Rows for 1 … ``setting.persons`` people who are there in each clip, and both forms; in float32."""
     setting, rows = replace(setting, dtype=torch.float32), []
     for there in range(1, setting.persons + 1):

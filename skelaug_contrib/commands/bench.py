@@ -39,7 +39,7 @@ def add_settings(parser: ArgumentParser) -> None:
     add("--dtype", choices=_DTYPES, nargs="+", default=["float32"], help="of the batch")
     add("--threads", type=positive, nargs="+", default=[], help="of torch on the CPU; its own number if left out")
     add("--queue", type=positive, nargs="+", default=[32768], help="past keys that the loss compares with")
-    add("--encoder", choices=WIDTHS, help="ST-GCN of the step; small on a CPU if left out, else the paper's")
+    add("--encoder", choices=WIDTHS, help="ST-GCN of the step; if left out, what a batch has the time for")
     add("--rounds", type=positive, default=9, help="turns of each contestant")
     add(
         "--compile",

@@ -166,10 +166,10 @@ def test_killed_very_often(files: Path, whole: PreparedDataset, tmp_path: Path) 
     moments = np.random.default_rng(0)
     kills = 0
     while not (tmp_path / "out").exists():
-        # Mostly long enough that it gets on; a start takes seconds.
-        process = started(files, tmp_path / "out", tmp_path / "log", 2, 0.01)
+        # At first too short to end, then mostly long enough that it gets on; a start takes seconds.
+        process = started(files, tmp_path / "out", tmp_path / "log", 2, 0.02)
         try:
-            process.wait(moments.uniform(0.5, 7))
+            process.wait(moments.uniform(0.5, 7 if kills >= 2 else 2.5))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -459,7 +459,20 @@ def test_every_command_of_the_overview_has_help(capsys: pytest.CaptureFixture[st
     from skelaug.cli import _COMMANDS
 
     assert set(_COMMANDS) == {
-        *("demo", "views", "prepare", "inspect", "pretrain", "knn", "linear", "finetune", "semi", "fuse", "embed")
+        *(
+            "demo",
+            "views",
+            "bench",
+            "prepare",
+            "inspect",
+            "pretrain",
+            "knn",
+            "linear",
+            "finetune",
+            "semi",
+            "fuse",
+            "embed",
+        )
     }
     for name in _COMMANDS:
         with pytest.raises(SystemExit) as stopped:

@@ -101,7 +101,7 @@ def lerp_frames(x: Tensor, position: Tensor, mask: Tensor | None = None) -> tupl
         return y, None
     both = take_frames(mask[:, None], second) | (weight == 0)[:, None, :, None, None]
     moved = take_frames(mask[:, None], first) & both
-    return y * fj.weights(moved[:, 0], y), moved[:, 0]
+    return y.mul_(fj.weights(moved[:, 0], y)), moved[:, 0]
 
 
 def blur_kernel(sigma: Tensor, size: int) -> Tensor:
@@ -147,13 +147,13 @@ def blur_frames(
     near = near.clamp_(0, max(t - 1, 0))[None]
     total = mix_frames(x.to(wide), near, weights)
     if not normalize:
-        return (total if mask is None else total * fj.weights(mask, total)).to(x.dtype)
+        return (total if mask is None else total.mul_(fj.weights(mask, total))).to(x.dtype)
     if mask is None:
-        return (total / weights.sum(2)[:, None, :, None, None]).to(x.dtype)
+        return total.div_(weights.sum(2)[:, None, :, None, None]).to(x.dtype)
     # Where something is present the weights hold the centre's 1; elsewhere they may be next to nothing.
     seen = mask[:, None]
     share = seen / torch.where(seen, mix_frames(seen.to(wide), near, weights), 1)
-    return (total * fj.spell_out(share, x.shape[3])).to(x.dtype)
+    return total.mul_(fj.spell_out(share, x.shape[3])).to(x.dtype)
 
 
 def _blurred(kernel: Tensor) -> Tensor | None:

@@ -46,8 +46,8 @@ FAULTS = (
     Fault(
         "a wrong rotation sense",
         "skelaug/functional/space.py",
-        "return z @ y @ x",
-        "return (z @ y @ x).mT",
+        "return torch.addcmul(a * b * c, d, e).view(-1, 3, 3)",
+        "return torch.addcmul(a * b * c, d, e).view(-1, 3, 3).mT",
         ("tests/transforms/test_space.py",),
     ),
     Fault(

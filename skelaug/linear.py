@@ -6,9 +6,9 @@ A factor is a dict with any of these keys, each with one row a sample:
 joints      int64 ``(N, V)``    output joint v is input joint ``joints[v]``
 frames      int64 ``(N, T')``   output frame t is input frame ``frames[t]``
 position    float ``(N, T')``   output frame t lies at ``position[t]`` between two input frames (linear interpolation)
+matrix      float ``(N, C, C)`` acts on coordinates as column vectors
 kernel      float ``(N, K)``    weights of K neighbouring frames (blur), renormalised over the present ones
 after       int64 ``(N, T')``   like ``frames``, applied after ``position`` or ``kernel``; only composition makes it
-matrix      float ``(N, C, C)`` acts on coordinates as column vectors
 offset      float ``(N, C)``    added to the coordinates of what is present
 ==========  ==================  ===================================================================================
 
@@ -29,7 +29,7 @@ from skelaug.functional import time as ft
 __all__ = ["Factor", "apply", "compose", "gate", "joinable"]
 
 Factor = dict[str, Tensor]
-KEYS = ("joints", "frames", "position", "kernel", "after", "matrix", "offset")
+KEYS = ("joints", "frames", "position", "matrix", "kernel", "after", "offset")
 _WEIGHTS = {"position", "kernel"}
 
 

@@ -257,9 +257,11 @@ def apply_where(
         params: of ``op``, with N first.
         gated: ``op`` leaves the others alone by itself.
     """
-    chosen = None if gated else rows.known(keep)
+    if gated:
+        return op(batch, params)
+    chosen = rows.known(keep)
     if chosen is None:
-        return op(batch, params) if gated else select(keep, op(batch, params), batch)
+        return select(keep, op(batch, params), batch)
     part = batch._map(lambda v: rows.take(v, chosen))
     new = op(part, pytree.tree_map(lambda v: rows.take(v, chosen), params))
 

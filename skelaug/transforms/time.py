@@ -198,7 +198,7 @@ class DropFrame(Transform):
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
         frames = batch.x.shape[2]
-        valid = batch.mask.flatten(2).any(2)
+        valid = ft.anybody(batch.mask)
         total = valid.sum(1)
         low, high = self._range
         if low == high:  # by table, so that round() is Python's, exact whatever the device's floats do
@@ -222,7 +222,7 @@ class DropFrame(Transform):
             moved = ft.take_frames(mask[:, None], frames)
             moved = moved & (frame < (~drop).sum(1, keepdim=True))[:, None, :, None, None]
             return batch.replace(x=ft.take_frames(batch.x, frames) * moved, mask=moved[:, 0])
-        before, after = ft.kept_neighbours(~drop & mask.flatten(2).any(2))
+        before, after = ft.kept_neighbours(~drop & ft.anybody(mask))
         # Kept frames, and frames without anybody, show themselves.
         before, after = torch.where(drop, before, frame), torch.where(drop, after, frame)
         if self.fill == "hold":

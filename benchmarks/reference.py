@@ -24,6 +24,10 @@ def linear(x: Array, matrix: Array) -> Array:
     return np.tensordot(matrix, x, axes=1).astype(np.float32)
 
 
+def scale(x: Array, factor: Array) -> Array:
+    return x * factor[:, None, None, None]
+
+
 def swap_sides(x: Array, mirror: NDArray[np.int64]) -> Array:
     return x[:, :, mirror]
 
@@ -97,10 +101,7 @@ def draw(
         if rng.random() < 0.5:
             steps.append(("kernel", blur_kernel(rng.uniform(0.1, 2))))
         if rng.random() < 0.5:
-            flat = np.eye(3, dtype=np.float32)
-            axis = rng.integers(3)
-            flat[axis, axis] = 0
-            steps.append(("matrix", flat))
+            steps.append(("scale", (np.arange(3) != rng.integers(3)).astype(np.float32)))
     if stages > 2:
         count = max(1, int(joints * 0.1))
         steps.append(("mask", rng.random((frames, joints)).argsort(1) < count))
@@ -110,6 +111,7 @@ def draw(
 _APPLY = {
     "frames": take_frames,
     "matrix": linear,
+    "scale": scale,
     "joints": swap_sides,
     "noise": add_noise,
     "kernel": blur,

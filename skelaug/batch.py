@@ -65,6 +65,7 @@ class SkeletonBatch:
     graph: Tensor | None = None
     label: Tensor | None = None
     _span: tuple[Tensor, Tensor] | None = field(default=None, init=False)  # of the mask, once it was asked for
+    _own: bool = field(default=False, init=False)  # x was made on the way here: the next step may overwrite it
 
     def __post_init__(self) -> None:
         x = check_x(self.x, "SkeletonBatch")
@@ -106,7 +107,7 @@ class SkeletonBatch:
         """
         new = object.__new__(cls)
         new.x, new.mask, new.graph, new.label = x, mask, graph, label
-        new._span = None
+        new._span, new._own = None, False
         return new
 
     def replace(self, **changes: Any) -> SkeletonBatch:
@@ -175,6 +176,11 @@ class SkeletonBatch:
     def _every_joint(self) -> SkeletonBatch:
         assert self.mask is not None
         return self.replace(mask=self.mask.expand(self.x.shape[0], *self.x.shape[2:]))
+
+    def _owning(self, own: bool) -> SkeletonBatch:
+        """Say whether the next step may overwrite ``x``; whoever keeps the batch for more than that takes a copy."""
+        self._own = own
+        return self
 
     def _valid_span(self) -> tuple[Tensor, Tensor]:
         """See :func:`skelaug.functional.time.valid_span`; found once for all draws from this batch."""

@@ -111,6 +111,18 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype | None = None
     return torch.tensor(values, dtype=dtype).to(device, non_blocking=True)
 
 
+class Table:
+    """Numbers known in advance: on a CPU made once, elsewhere by :func:`constant`."""
+
+    def __init__(self, values: list[int] | list[float]) -> None:
+        self._values = values
+        self._host = torch.tensor(values, dtype=torch.float64 if isinstance(values[0], float) else None)
+
+    def on(self, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """The numbers as a tensor."""
+        return self._host.to(dtype) if device.type == "cpu" else constant(self._values, device, dtype)
+
+
 def skeleton(who: str, value: Any) -> Skeleton:
     """``value`` if it is a Skeleton."""
     if isinstance(value, Skeleton):

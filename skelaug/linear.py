@@ -7,6 +7,7 @@ joints      int64 ``(N, V)``    output joint v is input joint ``joints[v]``
 frames      int64 ``(N, T')``   output frame t is input frame ``frames[t]``
 position    float ``(N, T')``   output frame t lies at ``position[t]`` between two input frames (linear interpolation)
 matrix      float ``(N, C, C)`` acts on coordinates as column vectors
+scale       float ``(N, C)``    multiplies the coordinates: a diagonal matrix, at a third of the cost; never beside one
 kernel      float ``(N, K)``    weights of K neighbouring frames (blur), renormalised over the present ones
 after       int64 ``(N, T')``   like ``frames``, applied after ``position`` or ``kernel``; only composition makes it
 offset      float ``(N, C)``    added to the coordinates of what is present
@@ -29,7 +30,7 @@ from skelaug.functional import time as ft
 __all__ = ["Factor", "apply", "compose", "gate", "joinable"]
 
 Factor = dict[str, Tensor]
-KEYS = ("joints", "frames", "position", "matrix", "kernel", "after", "offset")
+KEYS = ("joints", "frames", "position", "matrix", "scale", "kernel", "after", "offset")
 _WEIGHTS = {"position", "kernel"}
 
 
@@ -41,6 +42,10 @@ def of(params: dict[str, Tensor]) -> Factor:
 def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
     """Apply a factor to a batch. Presence moves with the maps; what is absent stays exactly 0."""
     x, mask, joints = batch.x, batch.mask, factor.get("joints")
+
+    def own() -> bool:
+        return batch._own or (x is not batch.x and not x.requires_grad)
+
     if "frames" in factor:  # with the joints, in one go
         x, mask = ft.take_frames(x, factor["frames"], joints), ft.take_mask(mask, factor["frames"], joints)
     elif joints is not None:
@@ -49,13 +54,15 @@ def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
         x, mask = ft.lerp_frames(x, factor["position"], mask)
     if "matrix" in factor:
         x = fs.linear(x, factor["matrix"])
+    if "scale" in factor:
+        x = fs.scale(x, factor["scale"], own=own())
     if "kernel" in factor:
-        x = ft.blur_frames(x, factor["kernel"], mask, own=x is not batch.x)
+        x = ft.blur_frames(x, factor["kernel"], mask, own=own())
     if "after" in factor:
         x, mask = ft.take_frames(x, factor["after"]), ft.take_mask(mask, factor["after"])
     if "offset" in factor:
-        x = fs.translate(x, factor["offset"], mask)
-    return batch.replace(x=x, mask=mask)
+        x = fs.translate(x, factor["offset"], mask, own=own())
+    return batch.replace(x=x, mask=mask)._owning(own())
 
 
 def gate(factor: Factor, keep: Tensor) -> Factor:
@@ -67,8 +74,8 @@ def gate(factor: Factor, keep: Tensor) -> Factor:
             case "matrix":
                 eye = torch.eye(value.shape[-1], device=value.device, dtype=value.dtype)
                 gated[key] = torch.where(keep[..., None], value, eye)
-            case "offset":
-                gated[key] = torch.where(keep, value, 0)
+            case "offset" | "scale":
+                gated[key] = torch.where(keep, value, float(key == "scale"))
             case "kernel":
                 centre = torch.arange(value.shape[1], device=value.device) == value.shape[1] // 2
                 gated[key] = torch.where(keep, value, centre.to(value.dtype))
@@ -97,10 +104,18 @@ def compose(first: Factor, second: Factor) -> Factor:
     elif "frames" in first and "frames" in second:
         out["frames"] = first["frames"].gather(1, second["frames"])
     if "matrix" in first and "matrix" in second:
-        out["matrix"] = second["matrix"] @ first["matrix"]
+        out["matrix"] = fs.chain(second["matrix"], first["matrix"])
+    elif "matrix" in first and "scale" in second:
+        out["matrix"] = first["matrix"] * out.pop("scale")[:, :, None]
+    elif "scale" in first and "matrix" in second:
+        out["matrix"] = second["matrix"] * out.pop("scale")[:, None]
+    elif "scale" in first and "scale" in second:
+        out["scale"] = first["scale"] * second["scale"]
     if "offset" in first:
         moved = first["offset"]
         if "matrix" in second:
             moved = (second["matrix"] @ moved[..., None])[..., 0]
+        elif "scale" in second:
+            moved = moved * second["scale"]
         out["offset"] = moved + second["offset"] if "offset" in second else moved
     return out

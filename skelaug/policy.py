@@ -367,7 +367,7 @@ class GrowingPolicy(nn.Module):
                 split = view._lanes.index(-1) if self.stream is not None else len(members)
                 # Members before the stream's place belong to one stage each and extend the view before; the rest is
                 # done anew.
-                batch = go_on(batch, [(m, lane) for m, lane in members[:split] if lane >> 16 == i])
+                batch = go_on(batch, [(m, lane) for m, lane in members[:split] if lane >> 16 == i]).replace()
                 views.append(self._leave(x, go_on(batch, members[split:])))
         return views
 

@@ -140,14 +140,14 @@ class Rng:
             keys = keys.to(device)
         self.n, self.device, self.generator, self.keys = n, device, generator, keys
         self._counter = 0
-        self._needed: Tensor | None = None
+        self._keep: Tensor | None = None
 
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
         if self.keys is not None:
             return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
         # What is said of one draw does not hold for those within it.
-        return self if self._needed is None else Rng(self.n, self.device, generator=self.generator)
+        return self if self._keep is None else Rng(self.n, self.device, generator=self.generator)
 
     def only(self, keep: Tensor) -> Rng:
         """The same draws, of which the rows that ``keep (n,)`` does not mark will not be used.
@@ -155,7 +155,7 @@ class Rng:
         Normals, which cost the most, are then drawn for the others alone where the host knows which these are.
         """
         new = copy.copy(self)
-        new._needed = rows.known(keep)
+        new._keep = keep
         return new
 
     def _bits(self, count: int, scratch: Tensor | None = None) -> Tensor:
@@ -195,35 +195,41 @@ class Rng:
             # A CPU generator uses one core, and its numbers would have to be copied: it only draws the keys.
             whole = torch.empty(self.n, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
             keyed = Rng(self.n, self.device, keys=whole)
-            keyed._needed = self._needed
+            keyed._keep = self._keep
             return keyed.normal(*shape, std=std)
-        if self._needed is not None and self._needed.shape[0] < self.n:
-            return self._normal_where_needed(shape, std)
+        needed = None if self._keep is None else rows.known(self._keep)
+        if needed is not None and needed.shape[0] < self.n:
+            return self._normal_where_needed(needed, shape, std)
         count = math.prod(shape)
-        pair = self._pair((count + 1) // 2)
-        radius = (pair[:, 0] + 1).mul_(2.0**-24).log_().mul_(-2 * std * std).sqrt_()
-        angle = pair[:, 1].mul_(2 * math.pi * 2.0**-24)
-        pair[:, 0].copy_(angle).cos_()
+        bits = self._bits((count + 1) // 2)
+        pair = torch.empty(self.n, 2, bits.shape[1], device=self.device)
+        # As float32 a signed word is its upper bits, a number in ±2^63; shifted, its lower half.
+        high, angle = pair[:, 0].copy_(bits), pair[:, 1].copy_(bits.bitwise_left_shift_(32))
+        del bits
+        # With u = |high| / 2^63, uniform in [0, 1]: r² = -2 log u = -log u², and u² is kept off 0.
+        least = torch.full((), 2.0**-66, device=self.device)
+        radius = torch.addcmul(least, high, high, value=2.0**-126).log_().mul_(-std * std).sqrt_()
+        high.copy_(angle.mul_(math.pi * 2.0**-63)).cos_()
         angle.sin_()
         return pair.mul_(radius[:, None]).flatten(1)[:, :count].reshape(self.n, *shape)
 
-    def _normal_where_needed(self, shape: tuple[int, ...], std: float) -> Tensor:
+    def _normal_where_needed(self, needed: Tensor, shape: tuple[int, ...], std: float) -> Tensor:
         """Rows of normals for those that will be used, of zeros for the others."""
-        assert self.keys is not None and self._needed is not None
-        count = self._needed.shape[0]
+        assert self.keys is not None
+        count = needed.shape[0]
         # The row drawn last becomes the zeros that all others point to: to fill and then to copy takes twice as long.
-        some = Rng(count + 1, self.device, keys=torch.cat([rows.take(self.keys, self._needed), self.keys[:1]]))
+        some = Rng(count + 1, self.device, keys=torch.cat([rows.take(self.keys, needed), self.keys[:1]]))
         some._counter = self._counter
         drawn = some.normal(*shape, std=std)
         self._counter = some._counter
         drawn[count] = 0
-        place = torch.full((self.n,), count).index_copy_(0, self._needed, torch.arange(count))
+        place = torch.full((self.n,), count).index_copy_(0, needed, torch.arange(count))
         return drawn.index_select(0, place)
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """int64 ``(n, *shape)``, each entry one of 0 … high - 1."""
-        # 24 random bits: the bias is below high / 2^24. The clamp guards the rounding of u * high up to high.
-        return (self.uniform(*shape) * high).long().clamp_(max=high - 1)
+        # 24 random bits: the bias is below high / 2^24. A float below 1 times high never rounds up to high.
+        return (self.uniform(*shape) * high).long()
 
     def permutation(self, size: int, *shape: int) -> Tensor:
         """int64 ``(n, *shape, size)``: a random order of 0 … size - 1 along the last axis."""

@@ -261,14 +261,17 @@ def apply_where(
         return op(batch, params)
     chosen = rows.known(keep)
     if chosen is None:
-        return select(keep, op(batch, params), batch)
+        return select(keep, op(batch.replace(), params), batch)
     part = batch._map(lambda v: rows.take(v, chosen))
     new = op(part, pytree.tree_map(lambda v: rows.take(v, chosen), params))
 
     def merge(whole: Tensor | None, before: Tensor | None, after: Tensor | None) -> Tensor | None:
-        return whole if whole is None or after is None or after is before else rows.put(whole, chosen, after)
+        if whole is None or after is None or after is before:
+            return whole
+        return rows.put(whole, chosen, after, own=batch._own and whole is batch.x)
 
-    return SkeletonBatch._trusted(*map(merge, batch._parts(), part._parts(), new._parts()))  # type: ignore[arg-type]
+    out = SkeletonBatch._trusted(*map(merge, batch._parts(), part._parts(), new._parts()))  # type: ignore[arg-type]
+    return out._owning(batch._own or (out.x is not batch.x and not out.x.requires_grad))
 
 
 def select(keep: Tensor, new: SkeletonBatch, old: SkeletonBatch) -> SkeletonBatch:

@@ -62,6 +62,16 @@ def test_matrices_multiply_in_the_order_of_the_members() -> None:
     assert linear.compose({"matrix": flat}, {"matrix": turn})["matrix"].tolist() == [[[0.0, 0.0], [1.0, 0.0]]]
 
 
+def test_scales_fold_into_matrices_in_the_order_of_the_members() -> None:
+    turn, flat = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]]), torch.tensor([[1.0, 0.0]])
+    after, before = linear.compose({"matrix": turn}, {"scale": flat}), linear.compose({"scale": flat}, {"matrix": turn})
+    assert after.keys() == before.keys() == {"matrix"}
+    assert after["matrix"].tolist() == [[[0.0, -1.0], [0.0, 0.0]]]
+    assert before["matrix"].tolist() == [[[0.0, 0.0], [1.0, 0.0]]]
+    assert linear.compose({"scale": flat}, {"scale": 3 * flat})["scale"].tolist() == [[3.0, 0.0]]
+    assert linear.compose({"offset": flat + 1}, {"scale": 3 * flat})["offset"].tolist() == [[6.0, 0.0]]
+
+
 def test_an_offset_is_moved_by_the_matrices_that_follow() -> None:
     turn = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]])
     one, two = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 5.0]])

@@ -22,7 +22,7 @@ def steps(members: tuple[Params, ...], n: int) -> list[tuple[str, Any]]:
     for drawn in members:
         if "apply" in drawn and not drawn["apply"][n]:
             continue
-        for name in ("frames", "joints", "matrix", "noise", "kernel", "mask"):
+        for name in ("frames", "joints", "matrix", "scale", "noise", "kernel", "mask"):
             if name in drawn:
                 found.append((name, drawn[name][n].numpy()))
     return found
@@ -40,7 +40,7 @@ def test_views_equal_the_loop(name: str) -> None:
             seen |= {step for step, _ in given}
             expected = reference.augment(x[n].numpy(), given, normalize=name == "hiclr")
             np.testing.assert_allclose(view[n].numpy(), expected, atol=2e-5, rtol=1e-5)
-    assert seen == {"frames", "joints", "matrix", "noise", "kernel", "mask"}
+    assert seen == {"frames", "joints", "matrix", "scale", "noise", "kernel", "mask"}
 
 
 def test_the_loop_draws_what_the_policy_draws() -> None:

@@ -67,8 +67,8 @@ FAULTS = (
     Fault(
         "a fused run in the wrong order",
         "skelaug/linear.py",
-        'out["matrix"] = second["matrix"] @ first["matrix"]',
-        'out["matrix"] = first["matrix"] @ second["matrix"]',
+        'out["matrix"] = fs.chain(second["matrix"], first["matrix"])',
+        'out["matrix"] = fs.chain(first["matrix"], second["matrix"])',
         ("tests/test_linear.py",),
     ),
     Fault(

@@ -108,7 +108,7 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
     start, stop = (0, x.shape[2]) if faithful else span(x)
     padding = (stop - start) // ratio
     shift = integer(-padding, padding)
-    shown = start + ft.reflect(torch.arange(shift, shift + stop - start), torch.tensor(stop - start))
+    shown = ft.reflect(torch.arange(start + shift, stop + shift), torch.tensor(start), torch.tensor(stop))
     x[:, :, start:stop] = x[:, :, shown]
     return leave(x)
 

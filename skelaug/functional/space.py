@@ -6,17 +6,24 @@ positive angles rotate counter-clockwise when seen against the axis (``e_x`` goe
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from skelaug.check import constant
+from skelaug.check import Table, constant
 from skelaug.functional import joints as fj
 
 #: The matrices of e_x × …, e_y × …, e_z × ….
 _CROSS = (((0, 0, 0), (0, 0, -1), (0, 1, 0)), ((0, 0, 1), (0, 0, 0), (-1, 0, 0)), ((0, -1, 0), (1, 0, 0), (0, 0, 0)))
 
-#: The entries of Rz Ry Rx, row by row, as a · b · c + d · e, and the symbols by their place.
-_SYMBOLS = ["0", "1", "cx", "cy", "cz", "sx", "sy", "sz", "-sx", "-sy", "-sz"]
+#: Symbols, each the sine of ± one of the angles x, y, z plus a phase: sign, angle and phase in right angles.
+_SYMBOLS = {
+    "0": (0, 0, 0), "cx": (1, 0, 1), "sx": (1, 0, 0), "-sx": (-1, 0, 0),
+    "1": (0, 0, 1), "cy": (1, 1, 1), "sy": (1, 1, 0),
+    "cz": (1, 2, 1), "sz": (1, 2, 0), "-sy": (-1, 1, 0), "-sz": (-1, 2, 0),
+}  # fmt: skip
+#: The entries of Rz Ry Rx, row by row, as a · b · c + d · e, by the place of their symbols.
 _ENTRIES = """
     cz cz cz sz sz sz -sy cy cy
     cy sy sy cy sy sy 1   sx cx
@@ -24,14 +31,19 @@ _ENTRIES = """
     0 -sz sz 0  cz cz 0   0  0
     0  cx sx 0  cx -sx 0  0  0
 """
-_EULER = tuple(map(_SYMBOLS.index, _ENTRIES.split()))
+_EULER = Table([list(_SYMBOLS).index(symbol) for symbol in _ENTRIES.split()])
+_ANGLE = Table([angle for _, angle, _ in _SYMBOLS.values()])
+_SIGN = Table([float(sign) for sign, _, _ in _SYMBOLS.values()])
+_PHASE = Table([phase * math.pi / 2 for _, _, phase in _SYMBOLS.values()])
 
 __all__ = [
+    "chain",
     "embed",
     "facing",
     "facing_released",
     "linear",
     "rotation_matrix",
+    "scale",
     "shear_matrix",
     "shortest_turn",
     "translate",
@@ -55,10 +67,27 @@ def linear(x: Tensor, matrix: Tensor) -> Tensor:
     return y.view(x.shape)
 
 
-def translate(x: Tensor, offset: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Add ``offset (N, C)`` to every joint that is present."""
+def scale(x: Tensor, factor: Tensor, *, own: bool = False) -> Tensor:
+    """Multiply the coordinates of every joint by ``factor (N, C)``; ``own`` allows to overwrite ``x``."""
+    factor = factor.to(x.dtype)[..., None]
+    flat = x.flatten(2)
+    return (flat.mul_(factor) if own else flat * factor).view(x.shape)
+
+
+def translate(x: Tensor, offset: Tensor, mask: Tensor | None = None, *, own: bool = False) -> Tensor:
+    """Add ``offset (N, C)`` to every joint that is present; ``own`` allows to overwrite ``x``."""
     shift = offset.to(x.dtype)[:, :, None, None, None]
-    return x + shift if mask is None else torch.addcmul(x, shift, fj.weights(mask, x))
+    if mask is None:
+        return x + shift
+    there = fj.weights(mask, x)
+    return x.addcmul_(shift, there) if own else torch.addcmul(x, shift, there)
+
+
+def chain(second: Tensor, first: Tensor) -> Tensor:
+    """The matrices ``(N, C, C)`` that do ``first``, then ``second``."""
+    if second.device.type == "cpu":
+        return torch.bmm(second, first)
+    return linear(first[..., None, None], second)[..., 0, 0]  # in full precision, see there
 
 
 def shear_matrix(amounts: Tensor) -> Tensor:
@@ -74,8 +103,9 @@ def shear_matrix(amounts: Tensor) -> Tensor:
     n, count = amounts.shape
     c = round((count + 0.25) ** 0.5 + 0.5)
     # Row-major, the off-diagonals sit in c - 1 runs of c between consecutive ones: 1 ccc 1 ccc 1.
-    body = torch.cat([torch.ones_like(amounts[:, : c - 1, None]), amounts.view(n, c - 1, c)], 2)
-    return torch.cat([body.flatten(1), torch.ones_like(amounts[:, :1])], 1).view(n, c, c)
+    matrix = amounts.new_ones(n, c * c)
+    matrix[:, 1:].view(n, c - 1, c + 1)[:, :, :c] = amounts.view(n, c - 1, c)
+    return matrix.view(n, c, c)
 
 
 def rotation_matrix(angles: Tensor) -> Tensor:
@@ -88,12 +118,14 @@ def rotation_matrix(angles: Tensor) -> Tensor:
     Returns:
         ``(N, 3, 3)`` or ``(N, 2, 2)``.
     """
-    c, s = angles.cos(), angles.sin()
     if angles.shape[1] == 1:
+        c, s = angles.cos(), angles.sin()
         return torch.cat([c, -s, s, c], 1).view(-1, 2, 2)
     # Few operations on all entries at once: for a batch of small matrices each operation costs the same.
-    symbols = torch.cat([torch.zeros_like(c[:, :1]), torch.ones_like(c[:, :1]), c, s, -s], 1)
-    a, b, c, d, e = symbols.index_select(1, constant(_EULER, angles.device)).view(-1, 5, 9).unbind(1)
+    sign, phase = (table.on(angles.device, angles.dtype) for table in (_SIGN, _PHASE))
+    angle, entries = (table.on(angles.device, torch.int64) for table in (_ANGLE, _EULER))
+    symbols = torch.addcmul(phase, angles.index_select(1, angle), sign).sin_()
+    a, b, c, d, e = symbols.index_select(1, entries).view(-1, 5, 9).unbind(1)
     return torch.addcmul(a * b * c, d, e).view(-1, 3, 3)
 
 
@@ -182,15 +214,17 @@ def turn(x: Tensor, matrix: Tensor) -> Tensor:
     return y
 
 
-def embed(value: Tensor, coords: tuple[int, ...], channels: int) -> Tensor:
+def embed(value: Tensor, coords: tuple[int, ...], channels: int, rest: float = 0.0) -> Tensor:
     """Let a matrix ``(N, d, d)`` act on the channels ``coords`` of ``channels``; the others keep their value.
 
-    A vector ``(N, d)`` becomes ``(N, channels)`` with zeros for the others.
+    A vector ``(N, d)`` becomes ``(N, channels)`` with ``rest`` for the others.
     """
     if coords == tuple(range(channels)):
         return value
-    place = torch.eye(channels, device=value.device, dtype=value.dtype)[list(coords)]  # (d, channels)
     if value.ndim == 2:
-        return value @ place
-    rest = torch.eye(channels, device=value.device, dtype=value.dtype) - place.T @ place
-    return place.T @ value @ place + rest
+        columns = {c: value[:, i] for i, c in enumerate(coords)}
+        other = value.new_full(value.shape[:1], rest)
+        return torch.stack([columns.get(c, other) for c in range(channels)], 1)
+    place = torch.eye(channels, device=value.device, dtype=value.dtype)[list(coords)]  # (d, channels)
+    others = torch.eye(channels, device=value.device, dtype=value.dtype) - place.T @ place
+    return place.T @ value @ place + others

@@ -52,29 +52,29 @@ def take_mask(mask: Tensor | None, frames: Tensor, joints: Tensor | None = None)
     return None if mask is None else take_frames(mask[:, None], frames, joints)[:, 0]
 
 
-def mix_frames(x: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
+def mix_frames(x: Tensor, frames: Tensor, weights: Tensor, samples: Tensor | None = None) -> Tensor:
     """Output frame t of sample n is the weighted sum of its input frames ``frames[n, t]``.
 
     Args:
         x: ``(N, C, T, V, M)``.
         frames: int64 ``(N or 1, T', K)`` in ``[0, T)``.
         weights: ``(N, T', K)``, in the dtype of ``x``.
+        samples: int64, those that are wanted; the others are left out, also of ``weights``.
 
     Returns:
         ``(N, C, T', V, M)``.
     """
-    n, c, t, v, m = x.shape
-    _, out, taps = weights.shape
+    c, t, v, m = x.shape[1:]
+    n, out, taps = weights.shape
     if not x.numel() or not out:
         return x.new_zeros(n, c, out, v, m)
     # 32 bits count more rows than memory holds, at half the traffic.
-    row = torch.arange(0, n * c * t, t, dtype=torch.int32, device=x.device)
-    index = row.view(n, c, 1, 1) + frames.int()[:, None]
+    row = torch.arange(0, x.shape[0] * c * t, t, dtype=torch.int32, device=x.device).view(-1, c, 1, 1)
+    index = (row if samples is None else rows.take(row, samples)) + frames.int()[:, None]
     spread = weights[:, None].expand(n, c, out, taps).reshape(-1, taps)
     # One pass over the rows of V·M numbers, in full precision whatever a trainer allows matmuls.
-    return embedding_bag(index.view(-1, taps), x.reshape(n * c * t, v * m), mode="sum", per_sample_weights=spread).view(
-        n, c, out, v, m
-    )
+    table = x.reshape(-1, v * m)
+    return embedding_bag(index.view(-1, taps), table, mode="sum", per_sample_weights=spread).view(n, c, out, v, m)
 
 
 def lerp_frames(x: Tensor, position: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
@@ -132,12 +132,16 @@ def blur_frames(
         own: ``x`` is nobody else's and may be overwritten.
     """
     blurred = _blurred(kernel)
-    if blurred is not None and blurred.shape[0] == 0:
+    if blurred is None:
+        return _blur(x, kernel, mask, normalize)
+    if blurred.shape[0] == 0:
         return x
-    if blurred is not None and blurred.shape[0] < x.shape[0]:
-        seen = None if mask is None else rows.take(mask, blurred)
-        some = blur_frames(rows.take(x, blurred), rows.take(kernel, blurred), seen, normalize=normalize)
-        return rows.put(x, blurred, some, own=own)
+    seen = None if mask is None else rows.take(mask, blurred)
+    return rows.put(x, blurred, _blur(x, rows.take(kernel, blurred), seen, normalize, blurred), own=own)
+
+
+def _blur(x: Tensor, kernel: Tensor, mask: Tensor | None, normalize: bool, samples: Tensor | None = None) -> Tensor:
+    """:func:`blur_frames` for the samples given; of the others ``kernel`` and ``mask`` have no rows."""
     # Sixteen-bit sums of many taps would lose the motion that a blur is to keep.
     wide = torch.promote_types(x.dtype, torch.float32)
     t, half = x.shape[2], kernel.shape[1] // 2
@@ -145,7 +149,7 @@ def blur_frames(
     inside = (near >= 0) & (near < t)
     weights = kernel.to(wide)[:, None] * inside  # (N, T, K): what lies outside the clip counts as 0
     near = near.clamp_(0, max(t - 1, 0))[None]
-    total = mix_frames(x.to(wide), near, weights)
+    total = mix_frames(x.to(wide), near, weights, samples)
     if not normalize:
         return (total if mask is None else total.mul_(fj.weights(mask, total))).to(x.dtype)
     if mask is None:
@@ -160,7 +164,8 @@ def _blurred(kernel: Tensor) -> Tensor | None:
     """Who is blurred at all, where the host may look: 1 at the centre and 0 elsewhere leaves a sample as it is."""
     if not rows.readable(kernel):
         return None
-    return rows.known(((kernel != 0).sum(1) > 1) | (kernel[:, kernel.shape[1] // 2] != 1))
+    still = torch.arange(kernel.shape[1], device=kernel.device) == kernel.shape[1] // 2
+    return rows.known((kernel != still).any(1))
 
 
 def anybody(mask: Tensor) -> Tensor:
@@ -189,10 +194,10 @@ def valid_span(mask: Tensor) -> tuple[Tensor, Tensor]:
     return start, stop - start
 
 
-def reflect(index: Tensor, length: Tensor) -> Tensor:
-    """Reflect ``[-length, 2 · length)`` into ``[0, length)``, the end frames repeated: … 1 0 | 0 1 2 ….."""
-    index = torch.maximum(index, ~index)  # -1 - index
-    return torch.minimum(index, 2 * length - 1 - index)
+def reflect(index: Tensor, start: Tensor, stop: Tensor) -> Tensor:
+    """Reflect what lies up to a length outside ``[start, stop)`` into it, the end frames repeated: … 1 0 | 0 1 2 …."""
+    index = torch.maximum(index, 2 * start - 1 - index)
+    return torch.minimum(index, 2 * stop - 1 - index)
 
 
 def kept_neighbours(kept: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,10 +10,13 @@ from skelaug.functional import joints as fj
 __all__ = ["adain", "add_noise", "body_size", "bone_lengths", "moments", "pick", "place", "put", "resize_bones"]
 
 
-def add_noise(x: Tensor, noise: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Add ``noise`` (broadcasts against ``x (N, C, T, V, M)``) to what is present."""
+def add_noise(x: Tensor, noise: Tensor, mask: Tensor | None = None, *, own: bool = False) -> Tensor:
+    """Add ``noise`` (broadcasts against ``x (N, C, T, V, M)``) to what is present; ``own``: in place."""
     noise = noise.to(x.dtype)
-    return x + noise if mask is None else torch.addcmul(x, noise, fj.weights(mask, x))
+    if mask is None:
+        return x + noise
+    there = fj.weights(mask, x)
+    return x.addcmul_(noise, there) if own else torch.addcmul(x, noise, there)
 
 
 def body_size(x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, final
 
 import torch
+from torch.nn.functional import pad
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
@@ -120,14 +121,14 @@ class Rotate(Transform):
             angles = rng.uniform(1, low=low, high=high)
         elif self.axes == "xyz":
             angles = rng.uniform(3, low=low, high=high)
-        else:
-            axis = torch.arange(3, device=batch.device)
+        elif self.axes == "main":
             angle = rng.uniform(1, low=low, high=high)
-            if self.axes == "main":
-                low, high = (math.radians(d) for d in self._minor)
-                angles = torch.where(axis == rng.integers(3, 1), angle, rng.uniform(3, low=low, high=high))
-            else:
-                angles = torch.where(axis == _AXES.index(self.axes), angle, 0)
+            low, high = (math.radians(d) for d in self._minor)
+            axis = torch.arange(3, device=batch.device)
+            angles = torch.where(axis == rng.integers(3, 1), angle, rng.uniform(3, low=low, high=high))
+        else:
+            before = _AXES.index(self.axes)
+            angles = pad(rng.uniform(1, low=low, high=high), (before, 2 - before))
         return {"matrix": fs.embed(fs.rotation_matrix(angles), coords, batch.x.shape[1])}
 
 
@@ -161,7 +162,7 @@ class Scale(Transform):
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("Scale", self.coords, batch.x)
         factor = rng.uniform(len(coords) if self.per_axis else 1, low=self._range[0], high=self._range[1])
-        return {"matrix": fs.embed(torch.diag_embed(factor.expand(-1, len(coords))), coords, batch.x.shape[1])}
+        return {"scale": fs.embed(factor.expand(-1, len(coords)), coords, batch.x.shape[1], rest=1)}
 
 
 @final
@@ -236,8 +237,8 @@ class Mirror(Transform):
         self.linear = label_map is None  # a factor holds no labels
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        matrix = negation("Mirror", self.axis, self.coords, batch)
-        return {"matrix": matrix, "joints": mirrored(self.skeleton, len(batch), batch.device)}
+        sign = negation("Mirror", self.axis, self.coords, batch)
+        return {"scale": sign, "joints": mirrored(self.skeleton, len(batch), batch.device)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         out = super().op(batch, params)
@@ -275,7 +276,7 @@ class NegateAxis(Transform):
         self.coords = check.coordinates("NegateAxis", coords)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"matrix": negation("NegateAxis", self.axis, self.coords, batch)}
+        return {"scale": negation("NegateAxis", self.axis, self.coords, batch)}
 
 
 @final
@@ -339,7 +340,7 @@ class AxisMask(Transform):
             masked = torch.arange(d, device=batch.device) == rng.integers(d, 1)
         else:
             masked = axis_is("AxisMask", self.axis, d, batch.device).expand(len(batch), d)
-        return {"matrix": fs.embed(torch.diag_embed(1 - masked.float()), coords, batch.x.shape[1])}
+        return {"scale": fs.embed((~masked).float(), coords, batch.x.shape[1], rest=1)}
 
 
 @final
@@ -626,10 +627,10 @@ class SubtractJoint(Transform):
 
 
 def negation(who: str, axis: str, coords: tuple[int, ...] | None, batch: SkeletonBatch) -> torch.Tensor:
-    """Matrices ``(N, C, C)`` that negate one axis."""
+    """Factors ``(N, C)`` that negate one axis."""
     coords = check.channels(who, coords, batch.x)
     sign = 1 - 2 * axis_is(who, axis, len(coords), batch.device).float()
-    return fs.embed(torch.diag_embed(sign.expand(len(batch), -1)), coords, batch.x.shape[1])
+    return fs.embed(sign.expand(len(batch), -1), coords, batch.x.shape[1], rest=1)
 
 
 def mirrored(skeleton: Skeleton | None, n: int, device: torch.device) -> torch.Tensor:

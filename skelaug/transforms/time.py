@@ -55,11 +55,11 @@ class TemporalCrop(Transform):
         assert batch.mask is not None
         start, length = (v[:, None] for v in batch._valid_span())
         padding = length // self.padding_ratio
-        shift = (rng.uniform(1) * (2 * padding + 1)).long().clamp_(max=2 * padding) - padding
+        shift = (rng.uniform(1) * (2 * padding + 1)).long() - padding  # a float below 1 never rounds up
         frame = torch.arange(batch.x.shape[2], device=batch.device)
-        place = frame - start
-        inside = (place >= 0) & (place < length)
-        return {"frames": torch.where(inside, start + ft.reflect(place + shift, length), frame)}
+        stop = start + length
+        inside = (frame >= start) & (frame < stop)
+        return {"frames": torch.where(inside, ft.reflect(frame + shift, start, stop), frame)}
 
 
 @final

@@ -69,7 +69,8 @@ class GaussianNoise(Transform):
         mask = batch.mask
         if "apply" in params and mask is not None:
             mask = mask & params["apply"][:, None, None, None]
-        return batch.replace(x=fv.add_noise(x, fv.place(noise, coords, x.shape[1]), mask))
+        y = fv.add_noise(x, fv.place(noise, coords, x.shape[1]), mask, own=batch._own)
+        return batch.replace(x=y)._owning(not y.requires_grad)
 
 
 @final

@@ -147,6 +147,16 @@ def test_nested_views_extend_each_other() -> None:
     assert torch.equal(strong.x, masked.x) and torch.equal(strong.mask, masked.mask)
 
 
+def test_a_nested_view_is_not_overwritten_by_the_next() -> None:
+    stages = {"one": [T.Shear(0.5)], "two": [T.GaussianNoise(0.1)], "three": [T.Scale((2, 3))]}
+    policy, x = GrowingPolicy(stages, mode="nested"), make_batch()
+    drawn = policy.sample(x, keys=keys(5))["nested"]["members"]
+    expected = [T.Shear(0.5).replay(x, drawn[0])]
+    expected.append(T.GaussianNoise(0.1).replay(expected[0], drawn[1]))
+    for view, one in zip(policy.views(x, keys=keys(5)), expected, strict=False):
+        assert torch.equal(view.x, one.x)
+
+
 @pytest.mark.parametrize("mode", ["independent", "nested"])
 @pytest.mark.parametrize("stream", [None, T.Bone(SKELETON)])
 def test_a_slice_gives_the_first_views(mode: str, stream: T.Bone | None) -> None:

@@ -27,6 +27,14 @@ def assert_rows_change_nothing(transform: Transform, x: Any, monkeypatch: pytest
         assert_near(transform.replay(x, params), chosen, 1e-6)
 
 
+def test_a_step_overwrites_only_what_nobody_else_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Noise leaves data of its own behind, which the gated scale may overwrite, but not where the gate still needs it.
+    noise, scale = GaussianNoise(0.1), T.Scale((2, 3), p=0.5)
+    x = make_batch()
+    for members in ([noise, scale, T.JointMask(0.1)], [noise, skelaug.Compose([noise, scale], p=0.5)]):
+        assert_rows_change_nothing(skelaug.Compose(members), x, monkeypatch)
+
+
 @gated
 def test_the_chosen_rows_get_what_a_whole_batch_gets(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     transform = case.make(p=0.5)

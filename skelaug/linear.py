@@ -46,16 +46,17 @@ def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
     def own() -> bool:
         return batch._own or (x is not batch.x and not x.requires_grad)
 
+    more = "frames" in factor and factor["frames"].shape[1] > x.shape[2]
+    if more:  # fewer numbers to multiply now than after
+        x = _on_coordinates(x, factor, own())
     if "frames" in factor:  # with the joints, in one go
         x, mask = ft.take_frames(x, factor["frames"], joints), ft.take_mask(mask, factor["frames"], joints)
     elif joints is not None:
         x, mask = fj.take_joints(x, joints), fj.take_mask(mask, joints)
     if "position" in factor:
         x, mask = ft.lerp_frames(x, factor["position"], mask)
-    if "matrix" in factor:
-        x = fs.linear(x, factor["matrix"])
-    if "scale" in factor:
-        x = fs.scale(x, factor["scale"], own=own())
+    if not more:
+        x = _on_coordinates(x, factor, own())
     if "kernel" in factor:
         x = ft.blur_frames(x, factor["kernel"], mask, own=own())
     if "after" in factor:
@@ -63,6 +64,12 @@ def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
     if "offset" in factor:
         x = fs.translate(x, factor["offset"], mask, own=own())
     return batch.replace(x=x, mask=mask)._owning(own())
+
+
+def _on_coordinates(x: Tensor, factor: Factor, own: bool) -> Tensor:
+    if "matrix" in factor:
+        return fs.linear(x, factor["matrix"])
+    return fs.scale(x, factor["scale"], own=own) if "scale" in factor else x
 
 
 def gate(factor: Factor, keep: Tensor) -> Factor:

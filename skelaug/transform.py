@@ -263,10 +263,11 @@ def apply_where(
     if chosen is None:
         return select(keep, op(batch.replace(), params), batch)
     part = batch._map(lambda v: rows.take(v, chosen))
+    part._owning(batch._own if part.x is batch.x else not part.x.requires_grad)
     new = op(part, pytree.tree_map(lambda v: rows.take(v, chosen), params))
 
     def merge(whole: Tensor | None, before: Tensor | None, after: Tensor | None) -> Tensor | None:
-        if whole is None or after is None or after is before:
+        if whole is None or after is None or (after is before and not (part._own and after is part.x)):
             return whole
         return rows.put(whole, chosen, after, own=batch._own and whole is batch.x)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skelaug import rows
+
 __all__ = [
     "bone",
     "fill_joints",
@@ -19,7 +21,12 @@ __all__ = [
 
 
 #: A type of twice the width.
-_PAIR = {torch.float16: torch.int32, torch.bfloat16: torch.int32, torch.float32: torch.int64}
+_PAIR = {
+    torch.bool: torch.int16,
+    torch.float16: torch.int32,
+    torch.bfloat16: torch.int32,
+    torch.float32: torch.int64,
+}
 
 
 def take_joints(x: Tensor, joints: Tensor) -> Tensor:
@@ -56,19 +63,22 @@ def pairs_up(x: Tensor) -> bool:
 
 
 def weights(mask: Tensor, x: Tensor) -> Tensor:
-    """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: ``(N, 1, T, V, M)``."""
+    """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: broadcasts against it."""
     return spell_out(mask[:, None].to(x.dtype), x.shape[3])
 
 
 def spell_out(persons: Tensor, joints: int) -> Tensor:
-    """Repeat ``(N, 1, T, 1, M)``, a number a person, over the joints: to broadcast it against data is far slower.
+    """Repeat ``(N, *, *, 1, M)``, a number a person, over the joints, on a CPU, where broadcasting it is far slower.
 
-    A tensor that has the joints already is returned contiguous.
+    A tensor that has the joints already is returned contiguous; elsewhere it is left to broadcast.
     """
+    if not rows.readable(persons):
+        return persons
     dtype = persons.dtype
-    if persons.shape[3:] == (1, 2) and dtype in _PAIR and persons.is_contiguous() and not persons.requires_grad:
-        persons = persons.view(_PAIR[dtype])  # two persons as one word: copied eight times as fast as two by two
-    return persons.expand(-1, -1, -1, joints, -1).contiguous().view(dtype)
+    if persons.shape[3:] != (1, 2) or dtype not in _PAIR or persons.requires_grad:  # view(dtype) would cut the tape
+        return persons.expand(-1, -1, -1, joints, -1).contiguous()
+    words = persons.contiguous().view(_PAIR[dtype])  # two persons as one word: copied eight times as fast as two by two
+    return words.expand(-1, -1, -1, joints, -1).contiguous().view(dtype)
 
 
 def take_persons(x: Tensor, persons: Tensor) -> Tensor:
@@ -83,7 +93,9 @@ def take_persons(x: Tensor, persons: Tensor) -> Tensor:
     return x.reshape(n, c * t, v * m).gather(2, index.expand(-1, c * t, -1)).view(n, c, t, v, m)
 
 
-def fill_joints(x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | None = None) -> Tensor:
+def fill_joints(
+    x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | None = None, *, own: bool = False
+) -> Tensor:
     """Replace all channels of the chosen joints of everybody who is present.
 
     Args:
@@ -91,11 +103,13 @@ def fill_joints(x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | 
         chosen: bool ``(N, T or 1, V)`` or ``(N, T or 1, V, M)``.
         fill: a number, or a tensor that broadcasts against ``x``. With 0, ``x`` must be finite: it is multiplied.
         mask: what is present; absent entries stay 0.
+        own: allows to overwrite ``x``.
     """
     if chosen.ndim == 3:
         chosen = _for_all_persons(chosen, x.shape[4])
     if not isinstance(fill, Tensor) and fill == 0:  # what is absent is 0 already; a product is six times as fast
-        return x * (~chosen).to(x.dtype)[:, None]
+        kept = (~chosen).to(x.dtype)[:, None]
+        return x.mul_(kept) if own else x * kept
     if mask is not None:
         chosen = chosen & mask
     fill = fill.to(x.dtype) if isinstance(fill, Tensor) else fill
@@ -121,7 +135,8 @@ def bone(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> tuple[Tensor
     Returns:
         The bones ``(N, C, T, V, M)`` and their mask.
     """
-    bones = x - x.index_select(3, parents)
+    index = parents.expand(x.shape[0], -1)
+    bones = x - take_joints(x, index)
     if mask is None or mask.shape[2] == 1:  # whole persons: an absent one has zeros at both ends
         return bones, mask
     seen = mask & mask.index_select(2, parents)
@@ -137,5 +152,5 @@ def motion(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """
     step = x[:, :, 1:] - x[:, :, :-1]
     if mask is not None:
-        step = step * (mask[:, 1:] & mask[:, :-1])[:, None]
+        step = step * weights(mask[:, 1:] & mask[:, :-1], x)
     return torch.cat([step, torch.zeros_like(x[:, :, :1])], 2)

@@ -207,10 +207,10 @@ def turn(x: Tensor, matrix: Tensor) -> Tensor:
         x: ``(N, C, T, V, M)``.
         matrix: ``(N, C, C, T or 1, M or 1)``.
     """
-    a = matrix.to(x.dtype)[:, :, :, :, None]
-    y = a[:, :, 0] * x[:, 0:1]
+    a = [fj.spell_out(column[:, :, :, None], x.shape[3]) for column in matrix.to(x.dtype).unbind(2)]
+    y = a[0] * x[:, 0:1]
     for j in range(1, x.shape[1]):
-        y = torch.addcmul(y, a[:, :, j], x[:, j : j + 1])
+        y = torch.addcmul(y, a[j], x[:, j : j + 1])
     return y
 
 

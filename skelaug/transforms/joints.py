@@ -77,7 +77,7 @@ class JointMask(Transform):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         fill = fill_value(self.fill, self.token, batch)
-        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask))
+        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask, own=batch._own))
 
 
 @final
@@ -120,7 +120,7 @@ class LimbMask(Transform):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         fill = fill_value(self.fill, self.token, batch)
-        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask))
+        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask, own=batch._own))
 
 
 @final
@@ -176,7 +176,7 @@ class JointTimeMask(Transform):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         fill = fill_value(self.fill, self.token, batch)
-        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask))
+        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask, own=batch._own))
 
 
 @final
@@ -295,9 +295,9 @@ class PersonDrop(Transform):
         return {"drop": (rank == 0) & (there.sum(1, keepdim=True) > 1)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        drop = params["drop"][:, None, None]
-        mask = None if batch.mask is None else batch.mask & ~drop
-        return batch.replace(x=torch.where(drop[:, None], 0, batch.x), mask=mask)
+        stays = ~params["drop"][:, None, None]
+        mask = None if batch.mask is None else batch.mask & stays
+        return batch.replace(x=batch.x * fj.weights(stays, batch.x), mask=mask)
 
 
 @final

@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
+from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import values as fv
 from skelaug.random import Rng
@@ -405,7 +406,7 @@ class RandomMove(Transform):
         plane = fv.pick(x, coords[:2])
         moved = torch.stack([c * plane[:, 0] - s * plane[:, 1], s * plane[:, 0] + c * plane[:, 1]], 1) + shift
         if batch.mask is not None:
-            moved = moved * batch.mask[:, None]
+            moved = moved * fj.weights(batch.mask, moved)
         return batch.replace(x=fv.put(x, moved, coords[:2]))
 
 

@@ -75,8 +75,9 @@ class Compose(Transform):
         # to the last such member and no further; for presence they run on zero channels, which costs next to nothing.
         members = list(self)
         params = []
-        for i, (member, lane) in enumerate(zip(members, self._lanes, strict=True)):
-            params.append(member._sample(batch, rng.fold(lane)))
+        lanes = rng.lanes(self._lanes, gated=any(member.p < 1 for member in members))
+        for i, (member, lane) in enumerate(zip(members, lanes, strict=True)):
+            params.append(member._sample(batch, lane))
             later = members[i + 1 :]
             if any(m.draws_from == "data" for m in later):
                 batch = member._replay(batch, params[-1])
@@ -195,7 +196,8 @@ class OneOf(Transform):
         for share in shares[:-1]:
             bound += share / total
             choice = choice + (u >= bound)
-        params = tuple(member._sample(batch, rng.fold(i)) for i, member in enumerate(self))
+        lanes = rng.lanes(range(len(self.members)), gated=any(member.p < 1 for member in self))
+        params = tuple(member._sample(batch, lane) for member, lane in zip(self, lanes, strict=True))
         return {"choice": choice, "members": params}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
@@ -349,7 +351,9 @@ class GrowingPolicy(nn.Module):
         rng = Rng(len(batch), batch.device, generator=generator, keys=keys)
         if self.mode == "nested":
             return {"nested": self._views[-1].sample_exact(batch, rng.fold(0))}
-        return {"views": tuple(view.sample_exact(batch, rng.fold(i)) for i, view in enumerate(self._views))}
+        lanes = rng.lanes(range(len(self)), gated=False)
+        drawn = (view.sample_exact(batch, lane) for view, lane in zip(self._views, lanes, strict=True))
+        return {"views": tuple(drawn)}
 
     def _replay(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch, params: Params) -> list[Any]:
         if self.mode == "independent":

@@ -12,13 +12,14 @@ import copy
 import math
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from skelaug import rows
+from skelaug.check import constant
 
 __all__ = ["Rng", "fold_in", "keys", "worker_generator"]
 
@@ -141,6 +142,7 @@ class Rng:
         self.n, self.device, self.generator, self.keys = n, device, generator, keys
         self._counter = 0
         self._keep: Tensor | None = None
+        self._gate: Tensor | None = None
 
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
@@ -148,6 +150,23 @@ class Rng:
             return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
         # What is said of one draw does not hold for those within it.
         return self if self._keep is None else Rng(self.n, self.device, generator=self.generator)
+
+    def lanes(self, lanes: Sequence[int], *, gated: bool) -> list[Rng]:
+        """:meth:`fold` for several lanes in one hash, and, if ``gated``, another for what :meth:`gate` says in each."""
+        if self.keys is None or not lanes:
+            return [self.fold(lane) for lane in lanes]
+        marks = constant([_signed((lane + 1) * _LANE) for lane in lanes], self.device)
+        keys = _mix(self.keys[:, None] ^ marks)
+        found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
+        if gated:
+            every = Rng(keys.numel(), self.device, keys=keys.flatten()).gate().view(self.n, -1)
+            for rng, gate in zip(found, every.unbind(1), strict=True):
+                rng._gate = gate
+        return found
+
+    def gate(self) -> Tensor:
+        """float32 ``(n,)``, U(0, 1): what decides whether the sample is transformed at all, in a lane of its own."""
+        return self.fold(-1).uniform() if self._gate is None else self._gate
 
     def only(self, keep: Tensor) -> Rng:
         """The same draws, of which the rows that ``keep (n,)`` does not mark will not be used.

@@ -170,7 +170,7 @@ class Transform(nn.Module):
         self.check_joints(batch)
         if self.p == 1:
             return self.draw(batch, rng)
-        keep = rng.fold(-1).uniform() < self.p
+        keep = rng.gate() < self.p
         return self.draw(batch, rng.only(keep)) | {"apply": keep}
 
     def _replay(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:

@@ -42,7 +42,7 @@ LAUNCHES = {
     ("view", "normal"): 131,
     ("view", "strong"): 151,
     ("view", "the four of a step"): 350,
-    ("view", "the four, keyed"): 1359,
+    ("view", "the four, keyed"): 956,
     ("policy", "hiclr"): 304,
     ("policy", "aimclr"): 157,
     ("policy", "ctrgcn"): 93,

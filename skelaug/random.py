@@ -159,7 +159,7 @@ class Rng:
         keys = _mix(self.keys[:, None] ^ marks)
         found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
         if gated:
-            every = Rng(keys.numel(), self.device, keys=keys.flatten()).gate().view(self.n, -1)
+            every = Rng(keys.numel(), self.device, keys=keys.flatten()).gate().view(self.n, len(lanes))
             for rng, gate in zip(found, every.unbind(1), strict=True):
                 rng._gate = gate
         return found

@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import multiprocessing
-import os
 import re
 import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -30,6 +28,7 @@ from skelaug_contrib.datasets.findings import SHORT, Findings, find
 from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_place, write
 from skelaug_contrib.datasets.shards import Row, WorkFolder, write_shard
 from skelaug_contrib.datasets.sources.source import Fault, Source, Unit
+from skelaug_contrib.processes import end_with_parent
 
 __all__ = ["WorkerDied", "prepare"]
 
@@ -173,14 +172,7 @@ def _begin(source: Source) -> None:
     _source = source
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process stops its workers
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)  # killed, it could not tell: nobody else would end this process
-
-    threading.Thread(target=follow, daemon=True).start()
+    end_with_parent()
 
 
 def _work(name: Path, units: Sequence[Unit]) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from skelaug.batch import SkeletonBatch
 from skelaug.random import fold_in, keys
 from skelaug_contrib.datasets.format import Ints, PreparedDataset
 from skelaug_contrib.encoders.persons import people
+from skelaug_contrib.processes import end_with_parent
 
 __all__ = ["Clips", "EpochBatches", "loader", "read"]
 
@@ -181,6 +182,7 @@ def loader(dataset: PreparedDataset, sampler: EpochBatches, workers: int = 0) ->
         sampler=sampler,
         num_workers=check.count("loader", "workers", workers, low=0),
         persistent_workers=workers > 0,
+        worker_init_fn=end_with_parent,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # a DataLoader draws a seed for its workers, else from the global generator
     )

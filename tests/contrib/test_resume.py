@@ -100,6 +100,26 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(data: Path, tmp_path: Path)
     assert [entry["step"] for entry in lines(tmp_path / "killed") if "knn" in entry] == [5, 10, 15, 20, 25, 30]
 
 
+def descendants(pid: int) -> list[int]:
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children + [grandchild for child in children for grandchild in descendants(child)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+def test_a_killed_run_leaves_no_worker_behind(data: Path, tmp_path: Path) -> None:
+    process = start(everything(data, data__workers=1), tmp_path / "run")
+    while process.is_alive() and written(tmp_path / "run") < 3:
+        time.sleep(0.01)
+    assert process.pid is not None
+    workers = descendants(process.pid)
+    process.kill()
+    process.join()
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert workers and not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_very_often(seed: int, data: Path, tmp_path: Path) -> None:

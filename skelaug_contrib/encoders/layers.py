@@ -76,7 +76,8 @@ class Dropout(nn.Dropout):
         words = torch.empty(-(-input.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
         strides = torch.empty_like(input, dtype=torch.uint8).stride()
         keep = words.view(torch.uint8).as_strided(input.shape, strides) >= int(threshold)
-        return input * keep.to(input.dtype).mul_(1 / (1 - self.p))
+        scale = keep.to(input.dtype).mul_(1 / (1 - self.p))
+        return input.mul_(scale) if self.inplace else input * scale
 
 
 class ConvNorm(nn.Module):

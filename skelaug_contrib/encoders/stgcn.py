@@ -113,7 +113,7 @@ class _Block(nn.Module):
         self.spatial = nn.Conv2d(ins, graph[0] * outs, 1)
         self.norm = BatchNorm(outs)
         self.temporal = ConvNorm(FramesConv(outs, outs, kernel, stride))
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout, inplace=True)  # batch norm keeps its input, not its output
         self.has_shortcut = shortcut
         changes = ins != outs or stride != 1
         self.shortcut = ConvNorm(FramesConv(ins, outs, 1, stride)) if shortcut and changes else None

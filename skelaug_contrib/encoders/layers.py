@@ -58,6 +58,8 @@ class FramesConv(nn.Conv2d):
 def mean(x: Tensor) -> Tensor:
     """Mean over joints and frames, ``(P, C)``; in memory order: ten times faster backward than ``mean((2, 3))``."""
     rows = x.permute(0, 2, 3, 1).flatten(1, 2)
+    if x.dtype == torch.float16:  # whose largest number is 65504
+        return rows.mean(1)
     return rows.sum(1) / rows.shape[1]  # the gradient is divided before it is spread over the rows, not after
 
 

@@ -323,7 +323,11 @@ class GrowingPolicy(nn.Module):
             One Tensor (or SkeletonBatch, where ``x`` is one or a stage acts on the graph) a stage.
         """
         batch = self._views[-1].enter(x, presence=True)
-        return self._replay(x, batch, self._sample(batch, generator, keys))
+        if self.mode == "nested":
+            return self._replay(x, batch, self._sample(batch, generator, keys))
+        # Each view as soon as it is drawn: its noise need not wait in memory for the draws of the others.
+        lanes = self._draw_in(batch, generator, keys)
+        return [self._leave(x, view.replay_exact(batch, view.sample_exact(batch, lane))) for view, lane in lanes]
 
     forward = views
 
@@ -348,12 +352,17 @@ class GrowingPolicy(nn.Module):
         return self._leave(x, view.replay_exact(batch if self.on_graph else view.settle(x, batch), drawn))
 
     def _sample(self, batch: SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None) -> Params:
-        rng = Rng(len(batch), batch.device, generator=generator, keys=keys)
+        lanes = self._draw_in(batch, generator, keys)
         if self.mode == "nested":
-            return {"nested": self._views[-1].sample_exact(batch, rng.fold(0))}
-        lanes = rng.lanes(range(len(self)), gated=False)
-        drawn = (view.sample_exact(batch, lane) for view, lane in zip(self._views, lanes, strict=True))
-        return {"views": tuple(drawn)}
+            return {"nested": self._views[-1].sample_exact(batch, lanes[0][1])}
+        return {"views": tuple(view.sample_exact(batch, lane) for view, lane in lanes)}
+
+    def _draw_in(
+        self, batch: SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None
+    ) -> list[tuple[Compose, Rng]]:
+        """Every view and where it draws."""
+        rng = Rng(len(batch), batch.device, generator=generator, keys=keys)
+        return list(zip(self._views, rng.lanes(range(len(self)), gated=False), strict=True))
 
     def _replay(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch, params: Params) -> list[Any]:
         if self.mode == "independent":

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import conv2d, cross_entropy
 
 from skelaug import check
 from skelaug.transform import without_autocast
@@ -225,7 +225,7 @@ def nearest(queries: Sequence[Tensor], queue: Tensor) -> Tensor:
     best, found = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
     with torch.no_grad(), without_autocast(z.device):
         for start, block in _blocks(queue, flat):
-            similarity, index = (flat @ block.T).max(1)
+            similarity, index = _times(flat, block).max(1)
             found = torch.where(similarity > best, index + start, found)
             best = torch.maximum(best, similarity)
     return found.view(z.shape[:2]).T if len(queue) else found.new_empty(z.shape[1], 0)
@@ -239,12 +239,12 @@ def _attend(z: Tensor, key: Tensor, queue: Tensor, temperature: float) -> tuple[
         highest = _dot(rows, expected)[:, None] / temperature
         total = torch.ones_like(highest)
         for _, block in _blocks(queue, rows):
-            logits = torch.addmm(highest, rows, block.T, beta=0, alpha=1 / temperature)  # no pass of its own to divide
+            logits = _times(rows, block).div_(temperature)
             top, p = logits.amax(1, keepdim=True), torch.softmax(logits, 1)
             before, highest = highest, torch.maximum(highest, top)
             added = (top - highest).exp_().div_(p.amax(1, keepdim=True))  # the highest p is 1 / Σ exp(logits - top)
             total.mul_(before.sub_(highest).exp_()).add_(added)
-            expected.lerp_(p @ block, added.div_(total))
+            expected.lerp_(_times(p, block.T), added.div_(total))
         return total.log_().add_(highest).view(z.shape[:2]), expected.view_as(z)
 
 
@@ -280,6 +280,18 @@ def _blocks(queue: Tensor, rows: Tensor) -> Any:
     size = min(longest, max(256, similarities // len(rows) // 128 * 128))
     for start in range(0, len(queue), size):
         yield start, queue[start : start + size].to(rows.dtype)
+
+
+def _times(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b.T``, in full precision.
+
+    On a CPU as a convolution of one tap: oneDNN's has vectors twice as wide as MKL's product of matrices where the
+    processor is not Intel's, and takes as long where it is.
+    """
+    if not a.is_cpu or a.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return a @ b.T
+    image = a[None, :, None].permute(0, 3, 1, 2)  # (1, D, R, 1), channels last
+    return conv2d(image, b[:, :, None, None]).permute(0, 2, 3, 1)[0, :, 0]
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

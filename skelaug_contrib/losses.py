@@ -239,7 +239,7 @@ def _attend(z: Tensor, key: Tensor, queue: Tensor, temperature: float) -> tuple[
         highest = _dot(rows, expected)[:, None] / temperature
         total = torch.ones_like(highest)
         for _, block in _blocks(queue, rows):
-            logits = _times(rows, block).div_(temperature)
+            logits = _times(rows, block, 1 / temperature)
             top, p = logits.amax(1, keepdim=True), torch.softmax(logits, 1)
             before, highest = highest, torch.maximum(highest, top)
             added = (top - highest).exp_().div_(p.amax(1, keepdim=True))  # the highest p is 1 / Σ exp(logits - top)
@@ -282,16 +282,17 @@ def _blocks(queue: Tensor, rows: Tensor) -> Any:
         yield start, queue[start : start + size].to(rows.dtype)
 
 
-def _times(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b.T``, in full precision.
+def _times(a: Tensor, b: Tensor, factor: float = 1) -> Tensor:
+    """``a @ b.T · factor``.
 
     On a CPU as a convolution of one tap: oneDNN's has vectors twice as wide as MKL's product of matrices where the
     processor is not Intel's, and takes as long where it is.
     """
-    if not a.is_cpu or a.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
-        return a @ b.T
+    if not a.is_cpu or a.dtype != torch.float32 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return torch.addmm(a[:, :1], a, b.T, beta=0, alpha=factor)  # no pass of its own for the factor
     image = a[None, :, None].permute(0, 3, 1, 2)  # (1, D, R, 1), channels last
-    return conv2d(image, b[:, :, None, None]).permute(0, 2, 3, 1)[0, :, 0]
+    product = conv2d(image, b[:, :, None, None]).permute(0, 2, 3, 1)[0, :, 0]
+    return product if factor == 1 else product.mul_(factor)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

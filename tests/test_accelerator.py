@@ -48,7 +48,7 @@ LAUNCHES = {
     ("policy", "ctrgcn"): 93,
     ("policy", "pyskl_strong"): 60,
     ("policy", "skateformer"): 259,
-    ("loss", "streamed"): 153,
+    ("loss", "streamed"): 161,
     ("loss", "textbook"): 72,
 }
 

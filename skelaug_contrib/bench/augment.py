@@ -82,7 +82,7 @@ def calls(section: str, skeleton: Skeleton, x: Tensor) -> dict[str, Call]:
 def with_compiled(policy: GrowingPolicy | Transform, x: Tensor) -> Call:
     """Draw eagerly, which is tiny, and replay compiled by inductor."""
     # On a CPU inductor would gather anew for everybody who reads what was gathered: up to ten times as slow.
-    options = {"realize_opcount_threshold": 1} if x.is_cpu else {}
+    options: dict[str, Any] = {"realize_opcount_threshold": 1} if x.is_cpu else {}
     replay: Any = torch.compile(policy.replay, fullgraph=True, options=options)
     return lambda: replay(x, policy.sample(x))
 

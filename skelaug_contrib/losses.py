@@ -271,12 +271,12 @@ def _pairs(direction: str, weak: _T, strong: _T) -> list[tuple[_T, _T]]:
 
 
 def _blocks(queue: Tensor, rows: Tensor) -> Any:
-    """Blocks of the queue, each with its first index, such that (rows × block) similarities stay in a core's cache.
+    """Blocks of the queue, each with its first index, such that (rows × block) similarities stay near a core's cache.
 
     Accelerators take larger ones, since every block costs a dozen kernel launches. None is so long that the rounding
     errors of a sum over it would show.
     """
-    similarities, longest = (1 << 18, 1024) if rows.is_cpu else (1 << 24, 4096)
+    similarities, longest = (1 << 19, 1536) if rows.is_cpu else (1 << 24, 4096)
     size = min(longest, max(256, similarities // len(rows) // 128 * 128))
     for start in range(0, len(queue), size):
         yield start, queue[start : start + size].to(rows.dtype)

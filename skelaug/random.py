@@ -220,8 +220,9 @@ class Rng:
         if needed is not None and needed.shape[0] < self.n:
             return self._normal_where_needed(needed, shape, std)
         count = math.prod(shape)
-        bits = self._bits((count + 1) // 2)
-        pair = torch.empty(self.n, 2, bits.shape[1], device=self.device)
+        pair = torch.empty(self.n, 2, (count + 1) // 2, device=self.device)
+        # The words' scratch lies where the numbers will: memory that was not touched lately is slow.
+        bits = self._bits(pair.shape[2], None if torch.compiler.is_compiling() else pair.flatten(1).view(torch.int64))
         # As float32 a signed word is its upper bits, a number in ±2^63; shifted, its lower half.
         high, angle = pair[:, 0].copy_(bits), pair[:, 1].copy_(bits.bitwise_left_shift_(32))
         del bits

@@ -31,7 +31,7 @@ FAULTS = (
     Fault(
         "noise on absent people",
         "skelaug/functional/values.py",
-        "torch.addcmul(x, noise, fj.weights(mask, x))",
+        "torch.addcmul(x, noise, there)",
         "x + noise",
         (CONFORMANCE, "-k", "absent_people and GaussianNoise"),
     ),

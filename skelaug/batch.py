@@ -177,9 +177,9 @@ class SkeletonBatch:
         assert self.mask is not None
         return self.replace(mask=self.mask.expand(self.x.shape[0], *self.x.shape[2:]))
 
-    def _owning(self, own: bool) -> SkeletonBatch:
-        """Say whether the next step may overwrite ``x``; whoever keeps the batch for more than that takes a copy."""
-        self._own = own
+    def _made_from(self, before: SkeletonBatch) -> SkeletonBatch:
+        """The same; the next step may overwrite an ``x`` that is new, or that was nobody else's before."""
+        self._own = not self.x.requires_grad and (before._own or self.x is not before.x)
         return self
 
     def _valid_span(self) -> tuple[Tensor, Tensor]:

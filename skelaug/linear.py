@@ -41,35 +41,38 @@ def of(params: dict[str, Tensor]) -> Factor:
 
 def apply(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
     """Apply a factor to a batch. Presence moves with the maps; what is absent stays exactly 0."""
-    x, mask, joints = batch.x, batch.mask, factor.get("joints")
-
-    def own() -> bool:
-        return batch._own or (x is not batch.x and not x.requires_grad)
-
-    more = "frames" in factor and factor["frames"].shape[1] > x.shape[2]
+    joints = factor.get("joints")
+    more = "frames" in factor and factor["frames"].shape[1] > batch.x.shape[2]
     if more:  # fewer numbers to multiply now than after
-        x = _on_coordinates(x, factor, own())
+        batch = _on_coordinates(batch, factor)
+    x, mask = batch.x, batch.mask
     if "frames" in factor:  # with the joints, in one go
         x, mask = ft.take_frames(x, factor["frames"], joints), ft.take_mask(mask, factor["frames"], joints)
     elif joints is not None:
         x, mask = fj.take_joints(x, joints), fj.take_mask(mask, joints)
     if "position" in factor:
         x, mask = ft.lerp_frames(x, factor["position"], mask)
+    batch = batch.replace(x=x, mask=mask)._made_from(batch)
     if not more:
-        x = _on_coordinates(x, factor, own())
+        batch = _on_coordinates(batch, factor)
     if "kernel" in factor:
-        x = ft.blur_frames(x, factor["kernel"], mask, own=own())
+        x = ft.blur_frames(batch.x, factor["kernel"], mask, own=batch._own)
+        batch = batch.replace(x=x)._made_from(batch)
     if "after" in factor:
-        x, mask = ft.take_frames(x, factor["after"]), ft.take_mask(mask, factor["after"])
+        x, mask = ft.take_frames(batch.x, factor["after"]), ft.take_mask(mask, factor["after"])
+        batch = batch.replace(x=x, mask=mask)._made_from(batch)
     if "offset" in factor:
-        x = fs.translate(x, factor["offset"], mask, own=own())
-    return batch.replace(x=x, mask=mask)._owning(own())
+        x = fs.translate(batch.x, factor["offset"], mask, own=batch._own)
+        batch = batch.replace(x=x)._made_from(batch)
+    return batch
 
 
-def _on_coordinates(x: Tensor, factor: Factor, own: bool) -> Tensor:
+def _on_coordinates(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
     if "matrix" in factor:
-        return fs.linear(x, factor["matrix"])
-    return fs.scale(x, factor["scale"], own=own) if "scale" in factor else x
+        return batch.replace(x=fs.linear(batch.x, factor["matrix"]))._made_from(batch)
+    if "scale" in factor:
+        return batch.replace(x=fs.scale(batch.x, factor["scale"], own=batch._own))._made_from(batch)
+    return batch
 
 
 def gate(factor: Factor, keep: Tensor) -> Factor:
@@ -121,7 +124,7 @@ def compose(first: Factor, second: Factor) -> Factor:
     if "offset" in first:
         moved = first["offset"]
         if "matrix" in second:
-            moved = (second["matrix"] @ moved[..., None])[..., 0]
+            moved = fs.chain(second["matrix"], moved[..., None])[..., 0]
         elif "scale" in second:
             moved = moved * second["scale"]
         out["offset"] = moved + second["offset"] if "offset" in second else moved

@@ -85,7 +85,11 @@ def keys(seed: int, epoch: int, ids: Tensor | Iterable[int]) -> Tensor:
 
 def fold_in(keys: Tensor, n: int) -> Tensor:
     """Derive independent keys for lane ``n`` (any integer): a view, a position in a policy, a purpose."""
-    return _mix(keys ^ _signed((operator.index(n) + 1) * _LANE))
+    return _mix(keys ^ _mark(n))
+
+
+def _mark(lane: int) -> int:
+    return _signed((operator.index(lane) + 1) * _LANE)
 
 
 _workers: dict[tuple[int, int], torch.Generator] = {}
@@ -155,7 +159,7 @@ class Rng:
         """:meth:`fold` for several lanes in one hash, and, if ``gated``, another for what :meth:`gate` says in each."""
         if self.keys is None or not lanes:
             return [self.fold(lane) for lane in lanes]
-        marks = constant([_signed((lane + 1) * _LANE) for lane in lanes], self.device)
+        marks = constant([_mark(lane) for lane in lanes], self.device)
         keys = _mix(self.keys[:, None] ^ marks)
         found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
         if gated:

@@ -262,8 +262,7 @@ def apply_where(
     chosen = rows.known(keep)
     if chosen is None:
         return select(keep, op(batch.replace(), params), batch)
-    part = batch._map(lambda v: rows.take(v, chosen))
-    part._owning(batch._own if part.x is batch.x else not part.x.requires_grad)
+    part = batch._map(lambda v: rows.take(v, chosen))._made_from(batch)
     new = op(part, pytree.tree_map(lambda v: rows.take(v, chosen), params))
 
     def merge(whole: Tensor | None, before: Tensor | None, after: Tensor | None) -> Tensor | None:
@@ -272,7 +271,7 @@ def apply_where(
         return rows.put(whole, chosen, after, own=batch._own and whole is batch.x)
 
     out = SkeletonBatch._trusted(*map(merge, batch._parts(), part._parts(), new._parts()))  # type: ignore[arg-type]
-    return out._owning(batch._own or (out.x is not batch.x and not out.x.requires_grad))
+    return out._made_from(batch)
 
 
 def select(keep: Tensor, new: SkeletonBatch, old: SkeletonBatch) -> SkeletonBatch:

@@ -30,9 +30,9 @@ CONFORMANCE = "tests/test_conformance.py"
 FAULTS = (
     Fault(
         "noise on absent people",
-        "skelaug/functional/values.py",
-        "torch.addcmul(x, noise, there)",
-        "x + noise",
+        "skelaug/functional/joints.py",
+        "torch.addcmul(x, value, there)",
+        "x + value",
         (CONFORMANCE, "-k", "absent_people and GaussianNoise"),
     ),
     Fault(

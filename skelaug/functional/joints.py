@@ -8,6 +8,7 @@ from torch import Tensor
 from skelaug import rows
 
 __all__ = [
+    "add",
     "bone",
     "fill_joints",
     "motion",
@@ -81,6 +82,14 @@ def spell_out(persons: Tensor, joints: int) -> Tensor:
     return words.expand(-1, -1, -1, joints, -1).contiguous().view(dtype)
 
 
+def add(x: Tensor, value: Tensor, mask: Tensor | None = None, *, own: bool = False) -> Tensor:
+    """Add ``value``, which broadcasts against ``x (N, C, T, V, M)``, to what is present; ``own``: in place."""
+    if mask is None:
+        return x + value
+    there = weights(mask, x)
+    return x.addcmul_(value, there) if own else torch.addcmul(x, value, there)
+
+
 def take_persons(x: Tensor, persons: Tensor) -> Tensor:
     """Slot m of sample n shows its person ``persons[n, m]``.
 
@@ -135,8 +144,7 @@ def bone(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> tuple[Tensor
     Returns:
         The bones ``(N, C, T, V, M)`` and their mask.
     """
-    index = parents.expand(x.shape[0], -1)
-    bones = x - take_joints(x, index)
+    bones = x - take_joints(x, parents.expand(x.shape[0], -1))
     if mask is None or mask.shape[2] == 1:  # whole persons: an absent one has zeros at both ends
         return bones, mask
     seen = mask & mask.index_select(2, parents)

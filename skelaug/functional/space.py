@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skelaug.check import Table, constant
 from skelaug.functional import joints as fj
+from skelaug.functional import values as fv
 
 #: The matrices of e_x × …, e_y × …, e_z × ….
 _CROSS = (((0, 0, 0), (0, 0, -1), (0, 1, 0)), ((0, 0, 1), (0, 0, 0), (-1, 0, 0)), ((0, -1, 0), (1, 0, 0), (0, 0, 0)))
@@ -55,7 +56,7 @@ def linear(x: Tensor, matrix: Tensor) -> Tensor:
     """Apply a matrix to every joint: ``y = A x``.
 
     Args:
-        x: ``(N, C, T, V, M)``.
+        x: ``(N, C, *)``.
         matrix: ``(N, C, C)``; cast to the dtype of ``x``.
     """
     # Multiply and add rather than matmul: as fast for so few channels, and exact where a trainer has allowed
@@ -76,18 +77,14 @@ def scale(x: Tensor, factor: Tensor, *, own: bool = False) -> Tensor:
 
 def translate(x: Tensor, offset: Tensor, mask: Tensor | None = None, *, own: bool = False) -> Tensor:
     """Add ``offset (N, C)`` to every joint that is present; ``own`` allows to overwrite ``x``."""
-    shift = offset.to(x.dtype)[:, :, None, None, None]
-    if mask is None:
-        return x + shift
-    there = fj.weights(mask, x)
-    return x.addcmul_(shift, there) if own else torch.addcmul(x, shift, there)
+    return fj.add(x, offset.to(x.dtype)[:, :, None, None, None], mask, own=own)
 
 
 def chain(second: Tensor, first: Tensor) -> Tensor:
-    """The matrices ``(N, C, C)`` that do ``first``, then ``second``."""
+    """The matrices ``(N, C, C)`` that do ``first``, then ``second``; ``first`` may have any number of columns."""
     if second.device.type == "cpu":
         return torch.bmm(second, first)
-    return linear(first[..., None, None], second)[..., 0, 0]  # in full precision, see there
+    return linear(first, second)  # in full precision, see there
 
 
 def shear_matrix(amounts: Tensor) -> Tensor:
@@ -221,10 +218,11 @@ def embed(value: Tensor, coords: tuple[int, ...], channels: int, rest: float = 0
     """
     if coords == tuple(range(channels)):
         return value
-    if value.ndim == 2:
-        columns = {c: value[:, i] for i, c in enumerate(coords)}
-        other = value.new_full(value.shape[:1], rest)
-        return torch.stack([columns.get(c, other) for c in range(channels)], 1)
-    place = torch.eye(channels, device=value.device, dtype=value.dtype)[list(coords)]  # (d, channels)
-    others = torch.eye(channels, device=value.device, dtype=value.dtype) - place.T @ place
-    return place.T @ value @ place + others
+    whole = value.new_full((len(value), channels), rest) if value.ndim == 2 else _eye(value, channels)
+    if value.ndim == 3:  # its columns first
+        value = fv.put(value.new_zeros(len(value), channels, len(coords)), value.mT, coords).mT
+    return fv.put(whole, value, coords)
+
+
+def _eye(like: Tensor, size: int) -> Tensor:
+    return torch.eye(size, device=like.device, dtype=like.dtype).expand(len(like), -1, -1)

@@ -17,10 +17,7 @@ def add_noise(x: Tensor, noise: Tensor, mask: Tensor | None = None, *, own: bool
     noise = noise.to(x.dtype)
     if noise.shape[3] == 1:
         noise = fj.spell_out(noise, x.shape[3])
-    if mask is None:
-        return x + noise
-    there = fj.weights(mask, x)
-    return x.addcmul_(noise, there) if own else torch.addcmul(x, noise, there)
+    return fj.add(x, noise, mask, own=own)
 
 
 def body_size(x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -34,15 +31,14 @@ def body_size(x: Tensor, mask: Tensor | None = None) -> Tensor:
         At least float32, ``(N, M)``; 0 for somebody who is never there. About 2 m for a standing adult.
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
+    high = low = x
+    if mask is not None and mask.shape[2] > 1:  # absent persons are left out below
+        high, low = (torch.where(mask[:, None], x, end) for end in (-torch.inf, torch.inf))
+    extent = _fold(torch.maximum, high) - _fold(torch.minimum, low)
     if mask is None:
-        return _length(_fold(torch.maximum, x) - _fold(torch.minimum, x)).mean(1)
-    if mask.shape[2] == 1:  # whole persons: the rest is left out below
-        high, low = _fold(torch.maximum, x), _fold(torch.minimum, x)
-    else:
-        high = _fold(torch.maximum, torch.where(mask[:, None], x, -torch.inf))
-        low = _fold(torch.minimum, torch.where(mask[:, None], x, torch.inf))
+        return _length(extent).mean(1)
     there = mask.any(2)  # (N, T, M)
-    diagonal = _length(torch.where(there[:, None], high - low, 0))
+    diagonal = _length(torch.where(there[:, None], extent, 0))
     return diagonal.sum(1) / there.sum(1).clamp(min=1)
 
 
@@ -172,9 +168,7 @@ def resize_bones(x: Tensor, ratio: Tensor, parents: Tensor, ancestors: Tensor, m
         mask: what is present; a bone with an unobserved end gains nothing.
     """
     n, c, t, v, m = x.shape
-    gain = (x - fj.take_joints(x, parents.expand(n, -1))).mul_((ratio - 1).to(x.dtype)[:, None, None])
-    if mask is not None and mask.shape[2] > 1:
-        gain = gain * (mask & mask.index_select(2, parents))[:, None]
+    gain = fj.bone(x, parents, mask)[0].mul_((ratio - 1).to(x.dtype)[:, None, None])
     # Joints and persons as one axis: one product of matrices, where einsum would make thousands of tiny ones.
     paths = torch.kron(ancestors.to(x.dtype), torch.eye(m, dtype=x.dtype, device=x.device))
     moved = x + (gain.reshape(n * c * t, v * m) @ paths.mT).view(x.shape)

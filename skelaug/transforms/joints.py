@@ -76,8 +76,7 @@ class JointMask(Transform):
         return {"mask": choose(rng, how_many(rng, self._range, joints), frames, joints)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        fill = fill_value(self.fill, self.token, batch)
-        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask, own=batch._own))
+        return hide(batch, params["mask"], self.fill, self.token)
 
 
 @final
@@ -119,8 +118,7 @@ class LimbMask(Transform):
         return {"mask": (chosen[..., None] & table).any(2)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        fill = fill_value(self.fill, self.token, batch)
-        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask, own=batch._own))
+        return hide(batch, params["mask"], self.fill, self.token)
 
 
 @final
@@ -175,8 +173,7 @@ class JointTimeMask(Transform):
         return {"mask": during[..., None] & choose(rng, how_many(rng, self._joints, v), 1, v)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        fill = fill_value(self.fill, self.token, batch)
-        return batch.replace(x=fj.fill_joints(batch.x, params["mask"], fill, batch.mask, own=batch._own))
+        return hide(batch, params["mask"], self.fill, self.token)
 
 
 @final
@@ -400,6 +397,12 @@ def check_fill(who: str, fill: float | str) -> float | str:
         check.choice(who, "fill", fill, ("token", "mean"))
         return fill
     return check.number(who, "fill", fill)
+
+
+def hide(batch: SkeletonBatch, chosen: Tensor, fill: float | str, token: Tensor | None) -> SkeletonBatch:
+    """Fill the chosen joints, as :func:`skelaug.functional.joints.fill_joints` does."""
+    value = fill_value(fill, token, batch)
+    return batch.replace(x=fj.fill_joints(batch.x, chosen, value, batch.mask, own=batch._own))._made_from(batch)
 
 
 def fill_value(fill: float | str, token: Tensor | None, batch: SkeletonBatch) -> Tensor | float:

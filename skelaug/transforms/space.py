@@ -338,10 +338,10 @@ class AxisMask(Transform):
         coords = check.channels("AxisMask", self.coords, batch.x)
         d = len(coords)
         if self.axis is None:
-            masked = torch.arange(d, device=batch.device) == rng.integers(d, 1)
+            shown = torch.arange(d, device=batch.device) != rng.integers(d, 1)
         else:
-            masked = axis_is("AxisMask", self.axis, d, batch.device).expand(len(batch), d)
-        return {"scale": fs.embed((~masked).float(), coords, batch.x.shape[1], rest=1)}
+            shown = ~axis_is("AxisMask", self.axis, d, batch.device).expand(len(batch), d)
+        return {"scale": fs.embed(shown.float(), coords, batch.x.shape[1], rest=1)}
 
 
 @final

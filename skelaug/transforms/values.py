@@ -70,7 +70,7 @@ class GaussianNoise(Transform):
         if "apply" in params and mask is not None:
             mask = mask & params["apply"][:, None, None, None]
         y = fv.add_noise(x, fv.place(noise, coords, x.shape[1]), mask, own=batch._own)
-        return batch.replace(x=y)._owning(not y.requires_grad)
+        return batch.replace(x=y)._made_from(batch)
 
 
 @final

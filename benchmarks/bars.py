@@ -21,6 +21,7 @@ from skelaug import transforms as T
 from skelaug.batch import infer_presence
 from skelaug.commands.cost import launches, peak_bytes
 from skelaug.commands.timing import Times, race, ratio
+from skelaug.lanes import uniforms
 from skelaug.random import Rng
 from skelaug.transform import Transform
 from skelaug_contrib.bench import Row, Setting
@@ -184,13 +185,18 @@ def workers(bench: Bench) -> Iterator[Bar]:
 
 
 def compose(bench: Bench) -> Iterator[Bar]:
-    """Two members with one map of frames or joints and a matrix; ten with eight more, applied in one pass."""
-    x = bench.setting.data()
+    """Two members, a map and a matrix; ten with eight more of their kind, or with a map of frames too, in one pass."""
+    x, skeleton = bench.setting.data(), bench.skeleton
     more = [T.Rotate(30), T.Scale((0.9, 1.1)), T.Rotate(5, axes="y"), T.Shear(0.1), T.NegateAxis("x"), T.AxisMask()]
     more.append(T.Rotate(10, axes="main"))
-    for name, first in (("frames", T.Reverse()), ("joints and frames", T.SwapSides(bench.skeleton))):
+    pairs: dict[str, tuple[Transform, Transform]] = {
+        "frames": (T.Reverse(), T.TemporalCrop(6)),
+        "joints": (T.SwapSides(skeleton), T.Mirror(skeleton)),
+        "joints, ten with frames": (T.SwapSides(skeleton), T.TemporalCrop(6)),
+    }
+    for name, (first, last) in pairs.items():
         two = Compose([first, T.Shear(0.5)])
-        ten = Compose([first, T.Shear(0.5), *more, T.TemporalCrop(6)])
+        ten = Compose([first, T.Shear(0.5), *more, last])
         drawn_two, drawn_ten = two.sample(x), ten.sample(x)
         calls: dict[str, Call] = {
             f"ten linear, {name}": lambda ten=ten: ten(x),  # type: ignore[misc]
@@ -238,8 +244,8 @@ def draws(bench: Bench) -> Iterator[Bar]:
     detail = f"{times['keyed normals']} against {times['torch.randn']}"
     yield Bar("keyed normals over torch.randn", ratio(times, "keyed normals", "torch.randn"), 1.5, detail=detail)
     parameters: dict[str, Call] = {
-        "gate": lambda: Rng(n, device, keys=keys).fold(-1).uniform(),
-        "six of a shear": lambda: Rng(n, device, keys=keys).fold(1).uniform(6, low=-0.5, high=0.5),
+        "gate": lambda: Rng(n, device, keys=keys).ready((0.5, ())).keep,
+        "six of a shear": lambda: Rng(n, device, keys=keys).ready((1, uniforms(6, -0.5, 0.5))).numbers,
         "shift of a crop": lambda: Rng(n, device, keys=keys).fold(2).integers(17),
         "order of 25 joints": lambda: Rng(n, device, keys=keys).fold(3).permutation(25),
     }

@@ -64,7 +64,9 @@ class SkeletonBatch:
     mask: Tensor | None = None
     graph: Tensor | None = None
     label: Tensor | None = None
-    _span: tuple[Tensor, Tensor] | None = field(default=None, init=False)  # of the mask, once it was asked for
+    # What was found of the mask, once it was asked for: the span of frames with anybody, and which frames lie in it.
+    _span: tuple[Tensor, Tensor] | None = field(default=None, init=False)
+    _inside: tuple[Tensor, Tensor] | None = field(default=None, init=False)
     _own: bool = field(default=False, init=False)  # x was made on the way here: the next step may overwrite it
 
     def __post_init__(self) -> None:
@@ -107,7 +109,7 @@ class SkeletonBatch:
         """
         new = object.__new__(cls)
         new.x, new.mask, new.graph, new.label = x, mask, graph, label
-        new._span, new._own = None, False
+        new._span, new._inside, new._own = None, None, False
         return new
 
     def replace(self, **changes: Any) -> SkeletonBatch:
@@ -190,6 +192,14 @@ class SkeletonBatch:
         if self._span is None:
             self._span = valid_span(self.mask)
         return self._span
+
+    def _inside_span(self) -> tuple[Tensor, Tensor]:
+        """The frames' numbers, int64 ``(T,)``, and which of them lie inside the valid span, bool ``(N, T)``."""
+        if self._inside is None:
+            start, length = self._valid_span()
+            frame = torch.arange(self.x.shape[2], device=self.device)
+            self._inside = frame, (frame >= start) & (frame < start + length)
+        return self._inside
 
     def _map(self, f: Callable[[Tensor], Tensor]) -> SkeletonBatch:
         return SkeletonBatch._trusted(*(None if v is None else f(v) for v in self._parts()))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -112,15 +113,19 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype | None = None
 
 
 class Table:
-    """Numbers known in advance: on a CPU made once, elsewhere by :func:`constant`."""
+    """Numbers known in advance, to lie beside tensors on a CPU at next to no cost, elsewhere by :func:`constant`."""
 
-    def __init__(self, values: list[int] | list[float]) -> None:
-        self._values = values
-        self._host = torch.tensor(values, dtype=torch.float64 if isinstance(values[0], float) else None)
+    def __init__(self, values: list[int] | list[float] | list[list[float]], dtype: torch.dtype) -> None:
+        self._values, self._dtype = values, dtype
+        # No tensor, which would be a fake one if this is made in a fake mode.
+        self._host = np.array(values, str(dtype).removeprefix("torch."))
 
-    def on(self, device: torch.device, dtype: torch.dtype) -> Tensor:
-        """The numbers as a tensor."""
-        return self._host.to(dtype) if device.type == "cpu" else constant(self._values, device, dtype)
+    def on(self, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """The numbers as a tensor that lies where ``like`` lies."""
+        if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
+            host = torch.from_numpy(self._host)
+            return host if dtype is None else host.to(dtype)
+        return constant(self._values, like.device, dtype or self._dtype)
 
 
 def skeleton(who: str, value: Any) -> Skeleton:

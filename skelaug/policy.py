@@ -12,13 +12,14 @@ from skelaug import check, linear
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
+from skelaug.lanes import Number, uniforms
 from skelaug.random import Rng
 from skelaug.transform import Params, Transform, apply_where, without_autocast
 
 __all__ = ["Compose", "GrowingPolicy", "OneOf"]
 
-_READS = ("shape", "presence", "data")
-_CHOICE, _KEY_VIEW = -2, -3  # lanes beside the members' and views' own 0, 1, 2 …; -1 is the gate's
+_READS = ("shape", "span", "presence", "data")
+_KEY_VIEW = -3  # a lane beside the views' own 0, 1, 2 …
 
 
 def _check_members(who: str, members: Iterable[Any]) -> tuple[Transform, ...]:
@@ -75,13 +76,14 @@ class Compose(Transform):
         # to the last such member and no further; for presence they run on zero channels, which costs next to nothing.
         members = list(self)
         params = []
-        lanes = rng.lanes(self._lanes, gated=any(member.p < 1 for member in members))
+        lanes = rng.lanes(self._lanes, [member.asks(batch) for member in members])
+        last = {member.draws_from: i for i, member in enumerate(members)}  # who reads so much of the batch
+        data, presence, span = (last.get(reads, -1) for reads in ("data", "presence", "span"))
         for i, (member, lane) in enumerate(zip(members, lanes, strict=True)):
             params.append(member._sample(batch, lane))
-            later = members[i + 1 :]
-            if any(m.draws_from == "data" for m in later):
+            if i < data:
                 batch = member._replay(batch, params[-1])
-            elif member.moves_presence and (member.length or any(m.draws_from == "presence" for m in later)):
+            elif member.moves_presence and (member.length or i < presence or (i < span and not member.keeps_span)):
                 # A whole within the whole may hold members that need the coordinates.
                 thin = batch if isinstance(member, Compose | OneOf) else batch.replace(x=batch.x[:, :0])
                 moved = member._replay(thin, params[-1])
@@ -111,6 +113,7 @@ def inherit(container: Transform, members: Iterable[Transform]) -> None:
     container.draws_from = max((m.draws_from for m in members), key=_READS.index, default="shape")
     container.op_presence = any(m.op_presence for m in members)
     container.moves_presence = any(m.moves_presence for m in members)
+    container.keeps_span = all(m.keeps_span for m in members if m.moves_presence)
     container.on_stream = any(m.on_stream for m in members)
     container.on_graph = any(m.on_graph for m in members)
     lengths = [m.length for m in members if m.length is not None]
@@ -187,16 +190,19 @@ class OneOf(Transform):
             if sum(weights) <= 0:
                 raise ValueError(f"OneOf(weights={weights!r}): at least one weight must be above 0")
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return uniforms(1)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         shares = self.weights or [1.0] * len(self.members)
         total = sum(shares)
-        u = rng.fold(_CHOICE).uniform()
+        u = rng.numbers[:, 0]
         choice = torch.zeros(len(batch), dtype=torch.int64, device=batch.device)
         bound = 0.0
         for share in shares[:-1]:
             bound += share / total
             choice = choice + (u >= bound)
-        lanes = rng.lanes(range(len(self.members)), gated=any(member.p < 1 for member in self))
+        lanes = rng.lanes(range(len(self.members)), [member.asks(batch) for member in self])
         params = tuple(member._sample(batch, lane) for member, lane in zip(self, lanes, strict=True))
         return {"choice": choice, "members": params}
 
@@ -362,7 +368,9 @@ class GrowingPolicy(nn.Module):
     ) -> list[tuple[Compose, Rng]]:
         """Every view and where it draws."""
         rng = Rng(len(batch), batch.device, generator=generator, keys=keys)
-        return list(zip(self._views, rng.lanes(range(len(self)), gated=False), strict=True))
+        return list(
+            zip(self._views, rng.lanes(range(len(self)), [view.asks(batch) for view in self._views]), strict=True)
+        )
 
     def _replay(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch, params: Params) -> list[Any]:
         if self.mode == "independent":

@@ -8,7 +8,6 @@ depends on its key alone, not on the batch, its order, the worker, the rank or t
 
 from __future__ import annotations
 
-import copy
 import math
 import operator
 import os
@@ -20,6 +19,7 @@ from torch.utils.data import get_worker_info
 
 from skelaug import rows
 from skelaug.check import constant
+from skelaug.lanes import Asked, Layout, layout
 
 __all__ = ["Rng", "fold_in", "keys", "worker_generator"]
 
@@ -47,6 +47,14 @@ def _mix(z: Tensor, scratch: Tensor | None = None) -> Tensor:
     z.bitwise_xor_(_shift(z, 30, t)).mul_(_signed(0xBF58476D1CE4E5B9))
     z.bitwise_xor_(_shift(z, 27, t)).mul_(_signed(0x94D049BB133111EB))
     return z.bitwise_xor_(_shift(z, 31, t))
+
+
+def _halves(bits: Tensor, scratch: Tensor, dim: int) -> Tensor:
+    """Two independent whole numbers below 2^24 from each word, exact in float32, along a new axis of size 2."""
+    halves = torch.empty(*bits.shape[:dim], 2, *bits.shape[dim:], device=bits.device)
+    halves.select(dim, 0).copy_(_shift(bits, 40, scratch))
+    halves.select(dim, 1).copy_(_shift(bits, 8, scratch).bitwise_and_(0xFFFFFF))
+    return halves
 
 
 def _mix_int(value: int) -> int:
@@ -113,6 +121,19 @@ def worker_generator() -> torch.Generator | None:
     return _workers[seeds]
 
 
+def _hashed(keys: Tensor, plan: Layout) -> Tensor:
+    """Columns of uniforms for lanes of ``keys (n, lanes)``, from one hash that gives two columns a word.
+
+    Word 0 of a lane is for its gate, whether it has one or not; its numbers take the words after it.
+    """
+    words = [(lane, 0) for lane in plan.gates]
+    words += [(lane, word) for lane, count in enumerate(plan.used) for word in range(1, (count + 1) // 2 + 1)]
+    # Made in one piece: each is a copy to the device.
+    lane, offset = constant([[i for i, _ in words], [_signed(word * _GAMMA) for _, word in words]], keys.device)
+    bits = _mix((keys.index_select(1, lane) if keys.shape[1] > 1 else keys) + offset)
+    return _halves(bits, torch.empty_like(bits), 2).mul_(2.0**-24).flatten(1)
+
+
 class Rng:
     """Where a transform's ``draw`` gets its numbers: always one independent row a sample.
 
@@ -146,7 +167,8 @@ class Rng:
         self.n, self.device, self.generator, self.keys = n, device, generator, keys
         self._counter = 0
         self._keep: Tensor | None = None
-        self._gate: Tensor | None = None
+        self._numbers: Tensor | None = None
+        self._is_ready = False
 
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
@@ -155,31 +177,63 @@ class Rng:
         # What is said of one draw does not hold for those within it.
         return self if self._keep is None else Rng(self.n, self.device, generator=self.generator)
 
-    def lanes(self, lanes: Sequence[int], *, gated: bool) -> list[Rng]:
-        """:meth:`fold` for several lanes in one hash, and, if ``gated``, another for what :meth:`gate` says in each."""
+    def lanes(self, lanes: Sequence[int], asked: Sequence[Asked]) -> list[Rng]:
+        """:meth:`fold` for several lanes at once, each with the gate and the numbers that are asked for in it."""
         if self.keys is None or not lanes:
-            return [self.fold(lane) for lane in lanes]
-        marks = constant([_mark(lane) for lane in lanes], self.device)
-        keys = _mix(self.keys[:, None] ^ marks)
-        found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
-        if gated:
-            every = Rng(keys.numel(), self.device, keys=keys.flatten()).gate().view(self.n, len(lanes))
-            for rng, gate in zip(found, every.unbind(1), strict=True):
-                rng._gate = gate
+            return self._ready(None, asked)
+        if len(lanes) == 1:
+            return self._ready(fold_in(self.keys, lanes[0])[:, None], asked)
+        return self._ready(_mix(self.keys[:, None] ^ constant([_mark(lane) for lane in lanes], self.device)), asked)
+
+    def ready(self, asked: Asked) -> Rng:
+        """This lane with the gate and the numbers that are asked for: the same as :meth:`lanes` gives it."""
+        (found,) = self._ready(None if self.keys is None else self.keys[:, None], [asked])
         return found
 
-    def gate(self) -> Tensor:
-        """float32 ``(n,)``, U(0, 1): what decides whether the sample is transformed at all, in a lane of its own."""
-        return self.fold(-1).uniform() if self._gate is None else self._gate
+    def _ready(self, keys: Tensor | None, asked: Sequence[Asked]) -> list[Rng]:
+        """A lane for each that asks; ``keys (n, lanes)`` are theirs, if they are keyed."""
+        plan = layout(asked, 1 if keys is None else 2)
+        if keys is None:
+            found = [Rng(self.n, self.device, generator=self.generator) for _ in asked]
+        else:
+            found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
+        for rng, count in zip(found, plan.used, strict=True):
+            rng._is_ready, rng._counter = True, (count + 1) // 2
+        if plan.total == 0:
+            return found
+        if keys is None:
+            source = self.device if self.generator is None else self.generator.device
+            u = torch.empty(self.n, plan.total, device=source).uniform_(generator=self.generator)
+        else:
+            u = _hashed(keys, plan)
+        if plan.gates:
+            for lane, keep in zip(plan.gates, plan.gates_of(u).to(self.device).unbind(1), strict=True):
+                found[lane]._keep = keep
+        if any(plan.sizes):
+            drawn = plan.numbers_of(u).to(self.device)
+            parts = (drawn,) if len(found) == 1 else torch.split(drawn, plan.sizes, 1)
+            for rng, part in zip(found, parts, strict=True):
+                rng._numbers = part
+        return found
 
-    def only(self, keep: Tensor) -> Rng:
-        """The same draws, of which the rows that ``keep (n,)`` does not mark will not be used.
+    @property
+    def is_ready(self) -> bool:
+        """Whether this is a lane that :meth:`lanes` or :meth:`ready` gave."""
+        return self._is_ready
 
-        Normals, which cost the most, are then drawn for the others alone where the host knows which these are.
+    @property
+    def keep(self) -> Tensor | None:
+        """Bool ``(n,)``: the samples that the gate lets through; ``None`` for all.
+
+        Draws for the others will not be used. Normals, which cost the most, are not even made where the host can tell.
         """
-        new = copy.copy(self)
-        new._keep = keep
-        return new
+        return self._keep
+
+    @property
+    def numbers(self) -> Tensor:
+        """float32 ``(n, k)``: the k numbers that were asked for."""
+        assert self._numbers is not None, "no numbers were asked for"
+        return self._numbers
 
     def _bits(self, count: int, scratch: Tensor | None = None) -> Tensor:
         """``(n, count)`` random 64-bit words from the keys."""
@@ -190,20 +244,13 @@ class Rng:
             return _mix((self.keys[:, None] * _signed(_GAMMA_INVERSE) + counter) * _signed(_GAMMA), scratch)
         return _mix(self.keys[:, None] + counter * _signed(_GAMMA), scratch)
 
-    def _pair(self, count: int) -> Tensor:
-        """Two independent ``(n, 2, count)`` of whole numbers below 2^24, exact in float32, from one hash."""
-        scratch = torch.empty(self.n, count, dtype=torch.int64, device=self.device)
-        bits = self._bits(count, scratch)
-        pair = torch.empty(self.n, 2, count, device=self.device)
-        pair[:, 0] = _shift(bits, 40, scratch)
-        pair[:, 1] = _shift(bits, 8, scratch).bitwise_and_(0xFFFFFF)
-        return pair
-
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """float32 ``(n, *shape)``, each entry U(low, high)."""
         count = math.prod(shape)
         if self.keys is not None:
-            u = self._pair((count + 1) // 2).mul_(2.0**-24).flatten(1)[:, :count].reshape(self.n, *shape)
+            scratch = torch.empty(self.n, (count + 1) // 2, dtype=torch.int64, device=self.device)
+            halves = _halves(self._bits(scratch.shape[1], scratch), scratch, 1)
+            u = halves.mul_(2.0**-24).flatten(1)[:, :count].reshape(self.n, *shape)
             return u if (low, high) == (0.0, 1.0) else u * (high - low) + low
         source = self.device if self.generator is None else self.generator.device
         u = torch.empty(self.n, *shape, device=source).uniform_(low, high, generator=self.generator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, overload
 
 import torch
@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from skelaug import linear, rows
 from skelaug.batch import SkeletonBatch, check_x, infer_presence
+from skelaug.lanes import Asked, Number
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 
@@ -41,12 +42,14 @@ class Transform(nn.Module):
 
     linear: bool = False
     """``draw`` gives a factor."""
-    draws_from: Literal["shape", "presence", "data"] = "shape"
-    """What ``draw`` reads of the batch."""
+    draws_from: Literal["shape", "span", "presence", "data"] = "shape"
+    """What ``draw`` reads of the batch; of presence, ``"span"`` is the first and the last frame with anybody in it."""
     op_presence: bool = False
     """``op`` needs to know who is present."""
     moves_presence: bool = False
     """``op`` changes T or who is present where."""
+    keeps_span: bool = False
+    """But the first and the last frame with anybody in it stay as they are."""
     length: int | None = None
     """T of the output, where the transform changes it."""
     gates_itself: bool = False
@@ -62,6 +65,14 @@ class Transform(nn.Module):
         if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
             raise ValueError(f"{type(self).__name__}(p={p!r}): p must be a probability, 0 ≤ p ≤ 1, got {p!r}")
         self.p = float(p)
+
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        """Which uniform numbers ``draw`` will find in ``rng.numbers``: a policy draws those of all members at once."""
+        return ()
+
+    def asks(self, batch: SkeletonBatch) -> Asked:
+        """What to make a lane ready with."""
+        return self.p, tuple(self.numbers(batch))
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         """Hook 1: every random number, as a dict of tensors with N first."""
@@ -168,10 +179,10 @@ class Transform(nn.Module):
 
     def _sample(self, batch: SkeletonBatch, rng: Rng) -> Params:
         self.check_joints(batch)
-        if self.p == 1:
-            return self.draw(batch, rng)
-        keep = rng.gate() < self.p
-        return self.draw(batch, rng.only(keep)) | {"apply": keep}
+        if not rng.is_ready:
+            rng = rng.ready(self.asks(batch))
+        params = self.draw(batch, rng)
+        return params if rng.keep is None else params | {"apply": rng.keep}
 
     def _replay(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         self.check_joints(batch)

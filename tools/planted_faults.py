@@ -38,9 +38,8 @@ FAULTS = (
     Fault(
         "a draw shared by the batch",
         "skelaug/transforms/space.py",
-        "matrix = fs.shear_matrix(rng.uniform(d * (d - 1), low=self._range[0], high=self._range[1]))",
-        "matrix = fs.shear_matrix(rng.uniform(d * (d - 1), low=self._range[0], high=self._range[1])[:1]"
-        ".expand(len(batch), -1))",
+        'return {"matrix": embedded(rng.numbers.view(len(batch), d, d), self.coords, batch)}',
+        'return {"matrix": embedded(rng.numbers[:1].expand(len(batch), -1).unflatten(1, (d, d)), self.coords, batch)}',
         (CONFORMANCE, "-k", "own_draw and Shear"),
     ),
     Fault(
@@ -53,8 +52,8 @@ FAULTS = (
     Fault(
         "the key view equal to view 0",
         "skelaug/policy.py",
-        "_CHOICE, _KEY_VIEW = -2, -3",
-        "_CHOICE, _KEY_VIEW = -2, 0",
+        "_KEY_VIEW = -3",
+        "_KEY_VIEW = 0",
         ("tests/test_policy.py",),
     ),
     Fault(

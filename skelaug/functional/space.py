@@ -19,10 +19,10 @@ from skelaug.functional import values as fv
 _CROSS = (((0, 0, 0), (0, 0, -1), (0, 1, 0)), ((0, 0, 1), (0, 0, 0), (-1, 0, 0)), ((0, -1, 0), (1, 0, 0), (0, 0, 0)))
 
 #: Symbols, each the sine of ± one of the angles x, y, z plus a phase: sign, angle and phase in right angles.
-_SYMBOLS = {
+SYMBOLS = {
     "0": (0, 0, 0), "cx": (1, 0, 1), "sx": (1, 0, 0), "-sx": (-1, 0, 0),
-    "1": (0, 0, 1), "cy": (1, 1, 1), "sy": (1, 1, 0),
-    "cz": (1, 2, 1), "sz": (1, 2, 0), "-sy": (-1, 1, 0), "-sz": (-1, 2, 0),
+    "1": (0, 0, 1), "cy": (1, 1, 1), "sy": (1, 1, 0), "-sy": (-1, 1, 0),
+    "cz": (1, 2, 1), "sz": (1, 2, 0), "-sz": (-1, 2, 0),
 }  # fmt: skip
 #: The entries of Rz Ry Rx, row by row, as a · b · c + d · e, by the place of their symbols.
 _ENTRIES = """
@@ -32,14 +32,22 @@ _ENTRIES = """
     0 -sz sz 0  cz cz 0   0  0
     0  cx sx 0  cx -sx 0  0  0
 """
-_EULER = Table([list(_SYMBOLS).index(symbol) for symbol in _ENTRIES.split()])
-_ANGLE = Table([angle for _, angle, _ in _SYMBOLS.values()])
-_SIGN = Table([float(sign) for sign, _, _ in _SYMBOLS.values()])
-_PHASE = Table([phase * math.pi / 2 for _, _, phase in _SYMBOLS.values()])
+_EULER = Table([list(SYMBOLS).index(symbol) for symbol in _ENTRIES.split()], torch.int64)
+_ANGLE = Table([angle for _, angle, _ in SYMBOLS.values()], torch.int64)
+_SIGN = Table([sign for sign, _, _ in SYMBOLS.values()], torch.float64)
+_PHASE = Table([phase * math.pi / 2 for _, _, phase in SYMBOLS.values()], torch.float64)
+#: The matrices of rotations about one axis, row by row; of the plane, about z.
+ABOUT = {
+    "x": ["1", "0", "0", "0", "cx", "-sx", "0", "sx", "cx"],
+    "y": ["cy", "0", "sy", "0", "1", "0", "-sy", "0", "cy"],
+    "z": ["cz", "-sz", "0", "sz", "cz", "0", "0", "0", "1"],
+    "plane": ["cz", "-sz", "sz", "cz"],
+}
 
 __all__ = [
     "chain",
     "embed",
+    "euler_matrix",
     "facing",
     "facing_released",
     "linear",
@@ -47,6 +55,7 @@ __all__ = [
     "scale",
     "shear_matrix",
     "shortest_turn",
+    "symbol_axes",
     "translate",
     "turn",
 ]
@@ -118,11 +127,21 @@ def rotation_matrix(angles: Tensor) -> Tensor:
     if angles.shape[1] == 1:
         c, s = angles.cos(), angles.sin()
         return torch.cat([c, -s, s, c], 1).view(-1, 2, 2)
+    sign, phase = (table.on(angles, angles.dtype) for table in (_SIGN, _PHASE))
+    angle = angles.index_select(1, symbol_axes(angles))
+    return euler_matrix(torch.addcmul(phase, angle, sign).sin_())
+
+
+def symbol_axes(like: Tensor) -> Tensor:
+    """The axis of each of :data:`SYMBOLS`, int64 ``(11,)``, where ``like`` lies."""
+    return _ANGLE.on(like)
+
+
+def euler_matrix(symbols: Tensor) -> Tensor:
+    """``Rz Ry Rx``, ``(N, 3, 3)``, from the values ``(N, 11)`` of :data:`SYMBOLS`."""
     # Few operations on all entries at once: for a batch of small matrices each operation costs the same.
-    sign, phase = (table.on(angles.device, angles.dtype) for table in (_SIGN, _PHASE))
-    angle, entries = (table.on(angles.device, torch.int64) for table in (_ANGLE, _EULER))
-    symbols = torch.addcmul(phase, angles.index_select(1, angle), sign).sin_()
-    a, b, c, d, e = symbols.index_select(1, entries).view(-1, 5, 9).unbind(1)
+    entries = symbols.index_select(1, _EULER.on(symbols)).view(-1, 5, 9)
+    a, b, c, d, e = entries.unbind(1)
     return torch.addcmul(a * b * c, d, e).view(-1, 3, 3)
 
 

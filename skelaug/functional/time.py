@@ -183,13 +183,13 @@ def valid_span(mask: Tensor) -> tuple[Tensor, Tensor]:
         mask: ``(N, T, V, M)`` or ``(N, T, 1, M)``.
 
     Returns:
-        int64 ``(N,)`` start and length; both 0 for a sample with nobody.
+        int64 ``(N, 1)`` start and length; both 0 for a sample with nobody.
     """
     t = mask.shape[1]
     frame = torch.arange(1, t + 1, device=mask.device)
     # Of the frames that are seen, the largest number counted from the front, and from the back.
     counted = anybody(mask)[:, None] * torch.stack([frame, frame.flip(0)])
-    stop, rest = counted.amax(2).unbind(1) if t else counted.new_zeros(2, mask.shape[0]).unbind(0)
+    stop, rest = (counted.amax(2, keepdim=True) if t else counted.new_zeros(mask.shape[0], 2, 1)).unbind(1)
     start = (t - rest) % max(t, 1)
     return start, stop - start
 

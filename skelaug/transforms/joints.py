@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -11,6 +12,7 @@ from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import joints as fj
 from skelaug.functional import values as fv
+from skelaug.lanes import Number, uniforms
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -70,6 +72,9 @@ class JointMask(Transform):
         self.fill = check_fill("JointMask", fill)
         self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
         self.op_presence = fill != 0
+
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return () if self._range[0] == self._range[1] else uniforms(1, *self._range)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         frames, joints = (batch.x.shape[2] if self.per == "frame" else 1), batch.x.shape[3]
@@ -142,7 +147,7 @@ class JointTimeMask(Transform):
     """
 
     on_stream = True
-    draws_from = "presence"
+    draws_from = "span"
 
     def __init__(
         self,
@@ -159,14 +164,17 @@ class JointTimeMask(Transform):
         self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
         self.op_presence = fill != 0
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return [(0, *self._joints), (1, *self._frames), (2, 0.0, 1.0)]
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
         t, v = batch.x.shape[2:4]
-        start, length = (value[:, None] for value in batch._valid_span())
-        share = rng.uniform(1, low=self._frames[0], high=self._frames[1])
+        start, length = batch._valid_span()
+        _, share, where = torch.split(rng.numbers, 1, 1)
         # At least one frame, so that the transform always acts, unless nobody is there.
         size = torch.minimum((share * length).round().long().clamp(min=1), length)
-        first = start + (rng.uniform(1) * (length - size + 1)).long().clamp(min=0)
+        first = start + (where * (length - size + 1)).long().clamp(min=0)
         first = torch.minimum(first, start + length - size)
         frame = torch.arange(t, device=batch.device)
         during = (frame >= first) & (frame < first + size)
@@ -211,12 +219,14 @@ class JointJitter(Transform):
         self._std = check.span("JointJitter", "std", std, low=0, single="fixed")
         self._ratio = check.span("JointJitter", "ratio", ratio, low=0, high=1, single="fixed")
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return [(0, *self._ratio), (1, *self._std)]
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("JointJitter", self.coords, batch.x)
         v, m = batch.x.shape[3:]
         chosen = choose(rng, how_many(rng, self._ratio, v), 1, v)[:, :, None, :, None]
-        low, high = self._std
-        std = low if low == high else rng.uniform(1, 1, 1, 1, low=low, high=high)
+        std = rng.numbers[:, 1:].view(-1, 1, 1, 1, 1)
         return {"offset": rng.normal(len(coords), 1, v, m) * std * chosen}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
@@ -244,6 +254,7 @@ class PersonSwap(Transform):
     """
 
     moves_presence = True
+    keeps_span = True
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
@@ -368,12 +379,14 @@ class BoneMotion(Transform):
 
 
 def how_many(rng: Rng, ratio: tuple[float, float], total: int) -> Tensor | int:
-    """int(total · ratio), at least 1 if the ratio is above 0; a tensor ``(N,)`` where the ratio is drawn per sample."""
+    """int(total · ratio), at least 1 if the ratio is above 0.
+
+    Where the ratio is drawn per sample, a tensor ``(N,)``, from the first of the numbers asked for.
+    """
     if ratio[0] == ratio[1]:
         # 0.29 · 100 is 28.999…: what was meant is 29.
         return max(int(total * ratio[0] + 1e-9), 1 if ratio[0] > 0 else 0)
-    drawn = rng.uniform(low=ratio[0], high=ratio[1])
-    return (total * drawn + 1e-5).long().clamp(min=1)
+    return (total * rng.numbers[:, 0] + 1e-5).long().clamp(min=1)
 
 
 def choose(rng: Rng, count: Tensor | int, rows: int, size: int) -> Tensor:

@@ -8,17 +8,17 @@ all, a number of leading channels, or indices. The other channels (a score, say)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 import torch
-from torch.nn.functional import pad
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import values as fv
+from skelaug.lanes import Number, uniforms
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -67,11 +67,14 @@ class Shear(Transform):
         self.amount, self.coords = amount, check.coordinates("Shear", coords)
         self._range = check.span("Shear", "amount", amount)
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        d = len(check.channels("Shear", self.coords, batch.x, (2, 3)))
+        # Row by row; those of the diagonal are 1.
+        return [(i, 1.0, 1.0) if i % (d + 1) == 0 else (i, *self._range) for i in range(d * d)]
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        coords = check.channels("Shear", self.coords, batch.x, (2, 3))
-        d = len(coords)
-        matrix = fs.shear_matrix(rng.uniform(d * (d - 1), low=self._range[0], high=self._range[1]))
-        return {"matrix": fs.embed(matrix, coords, batch.x.shape[1])}
+        d = math.isqrt(rng.numbers.shape[1])
+        return {"matrix": embedded(rng.numbers.view(len(batch), d, d), self.coords, batch)}
 
 
 @final
@@ -110,27 +113,31 @@ class Rotate(Transform):
         super().__init__(p)
         self.degrees, self.minor, self.coords = degrees, minor, check.coordinates("Rotate", coords)
         self.axes = check.choice("Rotate", "axes", axes, ("xyz", "main", *_AXES))
-        self._range = check.span("Rotate", "degrees", degrees)
-        self._minor = check.span("Rotate", "minor", minor)
+        self._main, self._minor = check.span("Rotate", "degrees", degrees), check.span("Rotate", "minor", minor)
 
-    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        coords = check.channels("Rotate", self.coords, batch.x, (2, 3))
-        low, high = (math.radians(d) for d in self._range)
-        if len(coords) == 2:
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        if len(check.channels("Rotate", self.coords, batch.x, (2, 3))) == 2:
             if self.axes in ("x", "y"):
                 raise ValueError(f"Rotate(axes={self.axes!r}): two coordinates rotate in their plane; use axes='z'")
-            angles = rng.uniform(1, low=low, high=high)
-        elif self.axes == "xyz":
-            angles = rng.uniform(3, low=low, high=high)
-        elif self.axes == "main":
-            angle = rng.uniform(1, low=low, high=high)
-            low, high = (math.radians(d) for d in self._minor)
-            axis = torch.arange(3, device=batch.device)
-            angles = torch.where(axis == rng.integers(3, 1), angle, rng.uniform(3, low=low, high=high))
+            return sines(fs.ABOUT["plane"], self._main)
+        if self.axes != "main":
+            return sines(fs.ABOUT.get(self.axes, fs.SYMBOLS), self._main)
+        # Which axis it is, and the symbols of both, of minor angles and of the main one.
+        minor = sines(fs.SYMBOLS, self._minor, first=1)
+        return [*uniforms(1), *minor, *sines(fs.SYMBOLS, self._main, first=4, shared=True)]
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        drawn = rng.numbers
+        symbols = len(fs.SYMBOLS)
+        if drawn.shape[1] > symbols:
+            axis, minor, main = torch.split(drawn, [1, symbols, symbols], 1)
+            drawn = torch.where(fs.symbol_axes(axis) == (axis * 3).long(), main, minor)
+        if drawn.shape[1] == symbols:
+            matrix = fs.euler_matrix(drawn.sin())
         else:
-            before = _AXES.index(self.axes)
-            angles = pad(rng.uniform(1, low=low, high=high), (before, 2 - before))
-        return {"matrix": fs.embed(fs.rotation_matrix(angles), coords, batch.x.shape[1])}
+            d = math.isqrt(drawn.shape[1])
+            matrix = drawn.sin().view(len(batch), d, d)
+        return {"matrix": embedded(matrix, self.coords, batch)}
 
 
 @final
@@ -160,10 +167,12 @@ class Scale(Transform):
         self._range = check.span("Scale", "factor", factor, low=0, single="none")
         self.per_axis = check.choice("Scale", "per_axis", per_axis, (True, False))
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        which = range(len(check.channels("Scale", self.coords, batch.x)))
+        return [(i if self.per_axis else 0, *self._range) for i in which]
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        coords = check.channels("Scale", self.coords, batch.x)
-        factor = rng.uniform(len(coords) if self.per_axis else 1, low=self._range[0], high=self._range[1])
-        return {"scale": fs.embed(factor.expand(-1, len(coords)), coords, batch.x.shape[1], rest=1)}
+        return {"scale": embedded(rng.numbers, self.coords, batch, rest=1)}
 
 
 @final
@@ -190,10 +199,11 @@ class Translate(Transform):
         self.distance, self.coords = distance, check.coordinates("Translate", coords)
         self._range = check.span("Translate", "distance", distance)
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return uniforms(len(check.channels("Translate", self.coords, batch.x)), *self._range)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        coords = check.channels("Translate", self.coords, batch.x)
-        offset = rng.uniform(len(coords), low=self._range[0], high=self._range[1])
-        return {"offset": fs.embed(offset, coords, batch.x.shape[1])}
+        return {"offset": embedded(rng.numbers, self.coords, batch)}
 
 
 @final
@@ -237,8 +247,11 @@ class Mirror(Transform):
         self.label_map = None if label_map is None else {int(a): int(b) for a, b in label_map.items()}
         self.linear = label_map is None  # a factor holds no labels
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return signs("Mirror", self.axis, self.coords, batch)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        sign = negation("Mirror", self.axis, self.coords, batch)
+        sign = embedded(rng.numbers, self.coords, batch, rest=1)
         return {"scale": sign, "joints": mirrored(self.skeleton, len(batch), batch.device)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
@@ -276,8 +289,11 @@ class NegateAxis(Transform):
         self.axis = check.choice("NegateAxis", "axis", axis, tuple(_AXES))
         self.coords = check.coordinates("NegateAxis", coords)
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return signs("NegateAxis", self.axis, self.coords, batch)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"scale": negation("NegateAxis", self.axis, self.coords, batch)}
+        return {"scale": embedded(rng.numbers, self.coords, batch, rest=1)}
 
 
 @final
@@ -334,14 +350,15 @@ class AxisMask(Transform):
         self.axis = check.choice("AxisMask", "axis", axis, (None, *_AXES))
         self.coords = check.coordinates("AxisMask", coords)
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return uniforms(1) if self.axis is None else signs("AxisMask", self.axis, self.coords, batch, there=0.0)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        coords = check.channels("AxisMask", self.coords, batch.x)
-        d = len(coords)
+        shown = rng.numbers
         if self.axis is None:
-            shown = torch.arange(d, device=batch.device) != rng.integers(d, 1)
-        else:
-            shown = ~axis_is("AxisMask", self.axis, d, batch.device).expand(len(batch), d)
-        return {"scale": fs.embed(shown.float(), coords, batch.x.shape[1], rest=1)}
+            d = len(check.channels("AxisMask", self.coords, batch.x))
+            shown = (torch.arange(d, device=batch.device) != (shown * d).long()).float()
+        return {"scale": embedded(shown, self.coords, batch, rest=1)}
 
 
 @final
@@ -385,18 +402,18 @@ class RandomMove(Transform):
         self.nodes = check.count("RandomMove", "nodes", nodes, low=2)
         self.coords = check.coordinates("RandomMove", coords)
 
-    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        frames = batch.x.shape[2]
-        where = torch.linspace(0, self.nodes - 1, frames, device=batch.device)
-        first = where.long().clamp(max=self.nodes - 2)
-
-        def path(low: float, high: float, rows: int = 1) -> torch.Tensor:
-            node = rng.uniform(rows, self.nodes, low=low, high=high)
-            return torch.lerp(node[..., first], node[..., first + 1], where - first)
-
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
         low, high = (math.radians(d) for d in self._degrees)
-        angle, scale = path(low, high), path(*self._scale)
-        return {"linear": torch.cat([scale * angle.cos(), scale * angle.sin()], 1), "shift": path(*self._shift, rows=2)}
+        paths = (low, high), self._scale, self._shift, self._shift
+        return [one for i, path in enumerate(paths) for one in uniforms(self.nodes, *path, first=i * self.nodes)]
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        where = torch.linspace(0, self.nodes - 1, batch.x.shape[2], device=batch.device)
+        first = where.long().clamp(max=self.nodes - 2)
+        node = rng.numbers.view(len(batch), 4, self.nodes)
+        path = torch.lerp(node[..., first], node[..., first + 1], where - first)
+        angle, scale, shift = path[:, :1], path[:, 1:2], path[:, 2:]
+        return {"linear": torch.cat([scale * angle.cos(), scale * angle.sin()], 1), "shift": shift}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x = batch.x
@@ -615,8 +632,11 @@ class SubtractJoint(Transform):
         super().__init__(p)
         self.coords = check.coordinates("SubtractJoint", coords)
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return uniforms(1)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"joint": rng.integers(batch.x.shape[3])}
+        return {"joint": (rng.numbers[:, 0] * batch.x.shape[3]).long()}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x = batch.x
@@ -627,21 +647,40 @@ class SubtractJoint(Transform):
         return batch.replace(x=fv.add_noise(x, fv.place(-part.gather(3, index), coords, x.shape[1]), batch.mask))
 
 
-def negation(who: str, axis: str, coords: tuple[int, ...] | None, batch: SkeletonBatch) -> torch.Tensor:
-    """Factors ``(N, C)`` that negate one axis."""
-    coords = check.channels(who, coords, batch.x)
-    sign = 1 - 2 * axis_is(who, axis, len(coords), batch.device).float()
-    return fs.embed(sign.expand(len(batch), -1), coords, batch.x.shape[1], rest=1)
+def embedded(
+    value: torch.Tensor, coords: tuple[int, ...] | None, batch: SkeletonBatch, rest: float = 0
+) -> torch.Tensor:
+    """:func:`skelaug.functional.space.embed` into the channels of the batch; ``value`` is for its coordinates."""
+    if coords is None:
+        return value
+    return fs.embed(value, coords, batch.x.shape[1], rest=rest)
+
+
+def sines(symbols: Iterable[str], angle: tuple[float, float], first: int = 0, *, shared: bool = False) -> list[Number]:
+    """Numbers whose sines are symbols (see :data:`skelaug.functional.space.SYMBOLS`) of angles U(low, high) in degrees.
+
+    The angles about x, y and z come from the uniforms ``first`` and on, or, if ``shared``, from that one.
+    """
+    low, high = (math.radians(degrees) for degrees in angle)
+    found = []
+    for sign, axis, right in (fs.SYMBOLS[symbol] for symbol in symbols):
+        phase = right * math.pi / 2
+        found.append((first if shared else first + axis, sign * low + phase, sign * high + phase))
+    return found
+
+
+def signs(
+    who: str, axis: str, coords: tuple[int, ...] | None, batch: SkeletonBatch, there: float = -1.0
+) -> list[Number]:
+    """Factors of the coordinates: 1, but ``there`` at the named axis. Constants."""
+    d = len(check.channels(who, coords, batch.x))
+    at = _AXES.index(axis)
+    if at >= d:
+        raise ValueError(f"{who}(axis={axis!r}): x has only {d} coordinates; use one of {', '.join(_AXES[:d])}")
+    return [(0, there, there) if i == at else (0, 1.0, 1.0) for i in range(d)]
 
 
 def mirrored(skeleton: Skeleton | None, n: int, device: torch.device) -> torch.Tensor:
     """The joint map that exchanges left and right, ``(n, V)``."""
     assert skeleton is not None
     return check.constant(skeleton.mirror, device).expand(n, -1)
-
-
-def axis_is(who: str, axis: str, d: int, device: torch.device) -> torch.Tensor:
-    """Bool ``(d,)``: True at the named axis."""
-    if _AXES.index(axis) >= d:
-        raise ValueError(f"{who}(axis={axis!r}): x has only {d} coordinates; use one of {', '.join(_AXES[:d])}")
-    return torch.arange(d, device=device) == _AXES.index(axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import time as ft
+from skelaug.lanes import Number, uniforms
 from skelaug.random import Rng
 from skelaug.transform import Params, Transform
 
@@ -44,22 +46,23 @@ class TemporalCrop(Transform):
     """
 
     linear = True
-    draws_from = "presence"
+    draws_from = "span"
     moves_presence = True
 
     def __init__(self, padding_ratio: int = 6, p: float = 1.0) -> None:
         super().__init__(p)
         self.padding_ratio = check.count("TemporalCrop", "padding_ratio", padding_ratio)
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return uniforms(1)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
-        start, length = (v[:, None] for v in batch._valid_span())
+        start, length = batch._valid_span()
         padding = length // self.padding_ratio
-        shift = (rng.uniform(1) * (2 * padding + 1)).long() - padding  # a float below 1 never rounds up
-        frame = torch.arange(batch.x.shape[2], device=batch.device)
-        stop = start + length
-        inside = (frame >= start) & (frame < stop)
-        return {"frames": torch.where(inside, ft.reflect(frame + shift, start, stop), frame)}
+        shift = (rng.numbers * (2 * padding + 1)).long() - padding  # a float below 1 never rounds up
+        frame, inside = batch._inside_span()
+        return {"frames": torch.where(inside, ft.reflect(frame + shift, start, start + length), frame)}
 
 
 @final
@@ -101,9 +104,11 @@ class Blur(Transform):
         self.normalize = check.choice("Blur", "normalize", normalize, (True, False))
         self.linear = normalize  # weights that do not sum to one do not commute with offsets
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return uniforms(1, *self._range)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        sigma = rng.uniform(low=self._range[0], high=self._range[1])
-        return {"kernel": ft.blur_kernel(sigma, self.kernel_size)}
+        return {"kernel": ft.blur_kernel(rng.numbers[:, 0], self.kernel_size)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         return batch.replace(x=ft.blur_frames(batch.x, params["kernel"], batch.mask, normalize=self.normalize))
@@ -134,7 +139,7 @@ class CropResize(Transform):
     """
 
     linear = True
-    draws_from = "presence"
+    draws_from = "span"
     op_presence = True
     moves_presence = True
 
@@ -145,12 +150,16 @@ class CropResize(Transform):
         self._range = check.span("CropResize", "scale", scale, low=1e-3, high=1, single="none")
         self.length = check.count("CropResize", "length", length)
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return [(0, *self._range), (1, 0.0, 1.0)]
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None and self.length is not None
-        start, frames = (v[:, None] for v in batch._valid_span())
+        start, frames = batch._valid_span()
         last = (frames - 1).clamp(min=0)
-        kept = last * rng.uniform(1, low=self._range[0], high=self._range[1])
-        first = start + (last - kept) * rng.uniform(1)
+        share, where = torch.split(rng.numbers, 1, 1)
+        kept = last * share
+        first = start + (last - kept) * where
         if self.align_corners and self.length > 1:
             place = kept * torch.linspace(0, 1, self.length, device=batch.device)
         elif self.align_corners:
@@ -195,6 +204,9 @@ class DropFrame(Transform):
         self.fill = check.choice("DropFrame", "fill", fill, ("zero", "hold", "interpolate", "remove"))
         self.moves_presence = fill != "zero"
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return () if self._range[0] == self._range[1] else uniforms(1, *self._range)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
         frames = batch.x.shape[2]
@@ -204,7 +216,7 @@ class DropFrame(Transform):
         if low == high:  # by table, so that round() is Python's, exact whatever the device's floats do
             count = check.constant([round(low * t) for t in range(frames + 1)], batch.device)[total]
         else:
-            count = (rng.uniform(low=low, high=high) * total).round().long()
+            count = (rng.numbers[:, 0] * total).round().long()
         if self.fill != "zero":
             count = torch.minimum(count, (total - 1).clamp(min=0))
         # Frames without anybody come last in the random order, so they are never among the first `count`.
@@ -255,17 +267,17 @@ class Reverse(Transform):
     """
 
     linear = True
-    draws_from = "presence"
+    draws_from = "span"
     moves_presence = True
+    keeps_span = True
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
-        frame = torch.arange(batch.x.shape[2], device=batch.device)
-        start, length = (v[:, None] for v in batch._valid_span())
-        inside = (frame >= start) & (frame < start + length)
+        start, length = batch._valid_span()
+        frame, inside = batch._inside_span()
         return {"frames": torch.where(inside, 2 * start + length - 1 - frame, frame)}
 
 
@@ -287,7 +299,7 @@ class Speed(Transform):
     """
 
     linear = True
-    draws_from = "presence"
+    draws_from = "span"
     op_presence = True
     moves_presence = True
 
@@ -299,14 +311,17 @@ class Speed(Transform):
         self._range = check.span("Speed", "factor", factor, low=1e-3, single="none")
         self.interpolation = check.choice("Speed", "interpolation", interpolation, ("linear", "nearest"))
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return [(0, *self._range), (1, 0.0, 1.0)]
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
-        start, length = (v[:, None] for v in batch._valid_span())
-        factor = rng.uniform(1, low=self._range[0], high=self._range[1])
+        start, length = batch._valid_span()
+        factor, where = torch.split(rng.numbers, 1, 1)
         spare = (1 - factor).clamp(min=0) * (length - 1).clamp(min=0)
-        frame = torch.arange(batch.x.shape[2], device=batch.device)
-        position = torch.minimum(spare * rng.uniform(1) + (frame - start) * factor, (length - 1).float()) + start
-        return time_map(position, start, length, nearest=self.interpolation == "nearest")
+        frame, _ = batch._inside_span()
+        position = torch.minimum(spare * where + (frame - start) * factor, (length - 1).float()) + start
+        return time_map(position, batch, nearest=self.interpolation == "nearest")
 
 
 @final
@@ -329,7 +344,7 @@ class TimeWarp(Transform):
     """
 
     linear = True
-    draws_from = "presence"
+    draws_from = "span"
     op_presence = True
     moves_presence = True
 
@@ -340,12 +355,12 @@ class TimeWarp(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None
-        start, length = (v[:, None] for v in batch._valid_span())
+        start, length = batch._valid_span()
         last = (length - 1).clamp(min=0)
-        frame = torch.arange(batch.x.shape[2], device=batch.device)
+        frame, _ = batch._inside_span()
         along = ((frame - start) / last.clamp(min=1)).clamp(0, 1)
         position = start + last * ft.warp((rng.normal(self.knots) * self.strength).exp(), along)
-        return time_map(position, start, length)
+        return time_map(position, batch)
 
 
 @final
@@ -369,7 +384,7 @@ class SegmentSample(Transform):
     """
 
     linear = True
-    draws_from = "presence"
+    draws_from = "span"
     moves_presence = True
 
     def __init__(self, length: int = 64, scale: tuple[float, float] = (1.0, 1.0)) -> None:
@@ -378,20 +393,24 @@ class SegmentSample(Transform):
         self.scale = scale
         self._range = check.span("SegmentSample", "scale", scale, low=1e-3, high=1, single="none")
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return [(0, *self._range), (1, 0.0, 1.0)]
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None and self.length is not None
-        start, frames = (v[:, None] for v in batch._valid_span())
-        kept = frames * rng.uniform(1, low=self._range[0], high=self._range[1])
-        first = (frames - kept) * rng.uniform(1)
+        start, frames = batch._valid_span()
+        share, where = torch.split(rng.numbers, 1, 1)
+        kept = frames * share
+        first = (frames - kept) * where
         segment = torch.arange(self.length, device=batch.device)
         inside = (first + (segment + rng.uniform(self.length)) * kept / self.length).long()
         return {"frames": start + torch.minimum(inside, (frames - 1).clamp(min=0))}
 
 
-def time_map(position: torch.Tensor, start: torch.Tensor, length: torch.Tensor, *, nearest: bool = False) -> Params:
+def time_map(position: torch.Tensor, batch: SkeletonBatch, *, nearest: bool = False) -> Params:
     """Params of a time map that leaves the frames outside the valid span alone and reads only from inside it."""
-    frame = torch.arange(position.shape[1], device=position.device)
-    inside = (frame >= start) & (frame < start + length)
+    start, length = batch._valid_span()
+    frame, inside = batch._inside_span()
     bounded = torch.minimum(torch.maximum(position, start.float()), (start + length - 1).float())
     moved = torch.where(inside, bounded, frame.float())
     return {"frames": moved.round().long()} if nearest else {"position": moved}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import values as fv
+from skelaug.lanes import Number, uniforms
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -52,14 +54,16 @@ class GaussianNoise(Transform):
         self._range = check.span("GaussianNoise", "std", std, low=0, single="fixed")
         self.relative = check.choice("GaussianNoise", "relative", relative, (True, False))
 
+    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
+        return () if self._range[0] == self._range[1] else uniforms(1, *self._range)
+
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("GaussianNoise", self.coords, batch.x)
         low, high = self._range
         shape = (len(coords), *batch.x.shape[2:])
         if low == high:
             return {"noise": rng.normal(*shape, std=low)}
-        std = rng.uniform(1, 1, 1, 1, low=low, high=high)
-        return {"noise": rng.normal(*shape).mul_(std)}
+        return {"noise": rng.normal(*shape).mul_(rng.numbers.view(-1, 1, 1, 1, 1))}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x, noise = batch.x, params["noise"]

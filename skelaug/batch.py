@@ -6,13 +6,16 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils import _pytree as pytree
 from torch.utils.data._utils.collate import default_collate_fn_map
+
+if TYPE_CHECKING:
+    from skelaug.functional.time import Span
 
 __all__ = ["SkeletonBatch", "infer_presence", "to_layout"]
 
@@ -64,9 +67,7 @@ class SkeletonBatch:
     mask: Tensor | None = None
     graph: Tensor | None = None
     label: Tensor | None = None
-    # What was found of the mask, once it was asked for: the span of frames with anybody, and which frames lie in it.
-    _span: tuple[Tensor, Tensor] | None = field(default=None, init=False)
-    _inside: tuple[Tensor, Tensor] | None = field(default=None, init=False)
+    _found: Span | None = field(default=None, init=False)  # of the mask, once it was asked for
     _own: bool = field(default=False, init=False)  # x was made on the way here: the next step may overwrite it
 
     def __post_init__(self) -> None:
@@ -109,7 +110,7 @@ class SkeletonBatch:
         """
         new = object.__new__(cls)
         new.x, new.mask, new.graph, new.label = x, mask, graph, label
-        new._span, new._inside, new._own = None, None, False
+        new._found, new._own = None, False
         return new
 
     def replace(self, **changes: Any) -> SkeletonBatch:
@@ -184,22 +185,15 @@ class SkeletonBatch:
         self._own = not self.x.requires_grad and (before._own or self.x is not before.x)
         return self
 
-    def _valid_span(self) -> tuple[Tensor, Tensor]:
-        """See :func:`skelaug.functional.time.valid_span`; found once for all draws from this batch."""
-        from skelaug.functional.time import valid_span
+    @property
+    def _span(self) -> Span:
+        """The frames from the first to the last with anybody; found once for all draws from this batch."""
+        from skelaug.functional.time import Span
 
         assert self.mask is not None
-        if self._span is None:
-            self._span = valid_span(self.mask)
-        return self._span
-
-    def _inside_span(self) -> tuple[Tensor, Tensor]:
-        """The frames' numbers, int64 ``(T,)``, and which of them lie inside the valid span, bool ``(N, T)``."""
-        if self._inside is None:
-            start, length = self._valid_span()
-            frame = torch.arange(self.x.shape[2], device=self.device)
-            self._inside = frame, (frame >= start) & (frame < start + length)
-        return self._inside
+        if self._found is None:
+            self._found = Span(self.mask)
+        return self._found
 
     def _map(self, f: Callable[[Tensor], Tensor]) -> SkeletonBatch:
         return SkeletonBatch._trusted(*(None if v is None else f(v) for v in self._parts()))  # type: ignore[arg-type]

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -92,9 +91,13 @@ def coordinates(who: str, coords: Any) -> tuple[int, ...] | None:
 
 def channels(who: str, coords: tuple[int, ...] | None, x: Tensor, allowed: Sequence[int] = ()) -> tuple[int, ...]:
     """The coordinate channels of ``x``, whose number must be in ``allowed`` if that is given."""
-    found = tuple(range(x.shape[1])) if coords is None else coords
-    if max(found, default=0) >= x.shape[1] > 0:
-        raise ValueError(f"{who}(coords={coords}): x has only {x.shape[1]} channels: shape {tuple(x.shape)}")
+    count = x.shape[1]
+    if coords is None:
+        found = tuple(range(count))
+    else:
+        found = coords
+        if max(found) >= count > 0:
+            raise ValueError(f"{who}(coords={coords}): x has only {count} channels: shape {tuple(x.shape)}")
     if allowed and len(found) not in allowed:
         raise ValueError(
             f"{who}: needs {' or '.join(map(str, allowed))} coordinates, x has {len(found)} (axis 1 of "
@@ -117,15 +120,16 @@ class Table:
 
     def __init__(self, values: list[int] | list[float] | list[list[float]], dtype: torch.dtype) -> None:
         self._values, self._dtype = values, dtype
-        # No tensor, which would be a fake one if this is made in a fake mode.
-        self._host = np.array(values, str(dtype).removeprefix("torch."))
+        self._host: Tensor | None = None
 
     def on(self, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """The numbers as a tensor that lies where ``like`` lies."""
-        if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
-            host = torch.from_numpy(self._host)
-            return host if dtype is None else host.to(dtype)
-        return constant(self._values, like.device, dtype or self._dtype)
+        if type(like) is not Tensor or not like.is_cpu or torch.compiler.is_compiling():
+            return constant(self._values, like.device, dtype or self._dtype)
+        if self._host is None:  # not before it is sure that no mode is on in which this would be a fake tensor
+            with torch.inference_mode(False):
+                self._host = torch.tensor(self._values, dtype=self._dtype)
+        return self._host if dtype is None else self._host.to(dtype)
 
 
 def skeleton(who: str, value: Any) -> Skeleton:

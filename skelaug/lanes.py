@@ -65,7 +65,9 @@ class Layout:
             lows, widths = self._ranges.on(u).unbind()
             return torch.addcmul(lows, u, widths)
         low, high = self._ranges
-        return u if (low, high) == (0, 1) else u * (high - low) + low
+        if (low, high) != (0, 1):
+            u = u * (high - low)
+        return u + low if low else u
 
 
 def _lay_out(asked: tuple[Asked, ...], step: int) -> Layout:

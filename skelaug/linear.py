@@ -77,13 +77,13 @@ def _on_coordinates(batch: SkeletonBatch, factor: Factor) -> SkeletonBatch:
 
 def gate(factor: Factor, keep: Tensor) -> Factor:
     """Turn the factor into the identity for samples whose ``keep (N,)`` is False; it must not change T."""
-    keep = keep[:, None]
+    keep = keep.unsqueeze(1)
     gated = dict(factor)
     for key, value in factor.items():
         match key:
             case "matrix":
                 eye = torch.eye(value.shape[-1], device=value.device, dtype=value.dtype)
-                gated[key] = torch.where(keep[..., None], value, eye)
+                gated[key] = torch.where(keep.unsqueeze(2), value, eye)
             case "offset" | "scale":
                 gated[key] = torch.where(keep, value, float(key == "scale"))
             case "kernel":
@@ -97,7 +97,7 @@ def gate(factor: Factor, keep: Tensor) -> Factor:
 
 def joinable(first: Factor, second: Factor) -> bool:
     """Whether both fit in one run: at most one weight-type time map can be applied at once."""
-    return not (_WEIGHTS & first.keys() and _WEIGHTS & second.keys())
+    return _WEIGHTS.isdisjoint(first) or _WEIGHTS.isdisjoint(second)
 
 
 def compose(first: Factor, second: Factor) -> Factor:
@@ -105,7 +105,7 @@ def compose(first: Factor, second: Factor) -> Factor:
     out = first | second
     if "joints" in first and "joints" in second:
         out["joints"] = first["joints"].gather(1, second["joints"])
-    if "frames" in second and _WEIGHTS & first.keys():
+    if "frames" in second and not _WEIGHTS.isdisjoint(first):
         out.pop("frames", None)
         if "frames" in first:
             out["frames"] = first["frames"]
@@ -116,15 +116,15 @@ def compose(first: Factor, second: Factor) -> Factor:
     if "matrix" in first and "matrix" in second:
         out["matrix"] = fs.chain(second["matrix"], first["matrix"])
     elif "matrix" in first and "scale" in second:
-        out["matrix"] = first["matrix"] * out.pop("scale")[:, :, None]
+        out["matrix"] = first["matrix"] * out.pop("scale").unsqueeze(2)
     elif "scale" in first and "matrix" in second:
-        out["matrix"] = second["matrix"] * out.pop("scale")[:, None]
+        out["matrix"] = second["matrix"] * out.pop("scale").unsqueeze(1)
     elif "scale" in first and "scale" in second:
         out["scale"] = first["scale"] * second["scale"]
     if "offset" in first:
         moved = first["offset"]
         if "matrix" in second:
-            moved = fs.chain(second["matrix"], moved[..., None])[..., 0]
+            moved = fs.chain(second["matrix"], moved.unsqueeze(2)).squeeze(2)
         elif "scale" in second:
             moved = moved * second["scale"]
         out["offset"] = moved + second["offset"] if "offset" in second else moved

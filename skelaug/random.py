@@ -143,9 +143,17 @@ class Rng:
         generator: draw from it, on its device; the result is moved.
         keys: int64 ``(n,)``; draw counter-based numbers from each sample's own key.
 
+    Attributes:
+        is_ready: this is a lane that :meth:`lanes` or :meth:`ready` gave.
+        numbers: float32 ``(n, k)``, there if k > 0 numbers were asked for.
+        keep: bool ``(n,)``, the samples that the gate lets through; ``None`` for all. Draws for the others will not be
+            used; normals, which cost the most, are not even made where the host can tell.
+
     A generator is consumed in order. With keys, a counter walks through one call of ``draw``, and ``fold`` gives an
     independent lane, so that changing one member of a policy moves no other's draws.
     """
+
+    numbers: Tensor
 
     def __init__(
         self,
@@ -165,17 +173,16 @@ class Rng:
                 )
             keys = keys.to(device)
         self.n, self.device, self.generator, self.keys = n, device, generator, keys
+        self.is_ready = False
+        self.keep: Tensor | None = None
         self._counter = 0
-        self._keep: Tensor | None = None
-        self._numbers: Tensor | None = None
-        self._is_ready = False
 
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
         if self.keys is not None:
             return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
         # What is said of one draw does not hold for those within it.
-        return self if self._keep is None else Rng(self.n, self.device, generator=self.generator)
+        return self if self.keep is None else Rng(self.n, self.device, generator=self.generator)
 
     def lanes(self, lanes: Sequence[int], asked: Sequence[Asked]) -> list[Rng]:
         """:meth:`fold` for several lanes at once, each with the gate and the numbers that are asked for in it."""
@@ -187,6 +194,8 @@ class Rng:
 
     def ready(self, asked: Asked) -> Rng:
         """This lane with the gate and the numbers that are asked for: the same as :meth:`lanes` gives it."""
+        if asked[0] == 1 and not asked[1]:
+            return self
         (found,) = self._ready(None if self.keys is None else self.keys[:, None], [asked])
         return found
 
@@ -198,7 +207,7 @@ class Rng:
         else:
             found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
         for rng, count in zip(found, plan.used, strict=True):
-            rng._is_ready, rng._counter = True, (count + 1) // 2
+            rng.is_ready, rng._counter = True, (count + 1) // 2
         if plan.total == 0:
             return found
         if keys is None:
@@ -208,32 +217,13 @@ class Rng:
             u = _hashed(keys, plan)
         if plan.gates:
             for lane, keep in zip(plan.gates, plan.gates_of(u).to(self.device).unbind(1), strict=True):
-                found[lane]._keep = keep
+                found[lane].keep = keep
         if any(plan.sizes):
             drawn = plan.numbers_of(u).to(self.device)
-            parts = (drawn,) if len(found) == 1 else torch.split(drawn, plan.sizes, 1)
+            parts = (drawn,) if len(found) == 1 else drawn.split_with_sizes(plan.sizes, 1)
             for rng, part in zip(found, parts, strict=True):
-                rng._numbers = part
+                rng.numbers = part
         return found
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether this is a lane that :meth:`lanes` or :meth:`ready` gave."""
-        return self._is_ready
-
-    @property
-    def keep(self) -> Tensor | None:
-        """Bool ``(n,)``: the samples that the gate lets through; ``None`` for all.
-
-        Draws for the others will not be used. Normals, which cost the most, are not even made where the host can tell.
-        """
-        return self._keep
-
-    @property
-    def numbers(self) -> Tensor:
-        """float32 ``(n, k)``: the k numbers that were asked for."""
-        assert self._numbers is not None, "no numbers were asked for"
-        return self._numbers
 
     def _bits(self, count: int, scratch: Tensor | None = None) -> Tensor:
         """``(n, count)`` random 64-bit words from the keys."""
@@ -265,9 +255,9 @@ class Rng:
             # A CPU generator uses one core, and its numbers would have to be copied: it only draws the keys.
             whole = torch.empty(self.n, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
             keyed = Rng(self.n, self.device, keys=whole)
-            keyed._keep = self._keep
+            keyed.keep = self.keep
             return keyed.normal(*shape, std=std)
-        needed = None if self._keep is None else rows.known(self._keep)
+        needed = None if self.keep is None else rows.known(self.keep)
         if needed is not None and needed.shape[0] < self.n:
             return self._normal_where_needed(needed, shape, std)
         count = math.prod(shape)

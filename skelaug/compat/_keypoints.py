@@ -260,8 +260,7 @@ def _label(view: View, results: Results) -> Tensor | None:
 
 def _end(mask: Tensor) -> int:
     """The frame after the last in which anybody is present."""
-    start, length = ft.valid_span(mask)
-    return int(start + length)
+    return int(ft.Span(mask).stop)
 
 
 def _choose_view(who: str, policy: Transform | GrowingPolicy, view: int | str) -> Transform:

@@ -91,7 +91,7 @@ def translate(x: Tensor, offset: Tensor, mask: Tensor | None = None, *, own: boo
 
 def chain(second: Tensor, first: Tensor) -> Tensor:
     """The matrices ``(N, C, C)`` that do ``first``, then ``second``; ``first`` may have any number of columns."""
-    if second.device.type == "cpu":
+    if second.is_cpu:
         return torch.bmm(second, first)
     return linear(first, second)  # in full precision, see there
 
@@ -140,8 +140,7 @@ def symbol_axes(like: Tensor) -> Tensor:
 def euler_matrix(symbols: Tensor) -> Tensor:
     """``Rz Ry Rx``, ``(N, 3, 3)``, from the values ``(N, 11)`` of :data:`SYMBOLS`."""
     # Few operations on all entries at once: for a batch of small matrices each operation costs the same.
-    entries = symbols.index_select(1, _EULER.on(symbols)).view(-1, 5, 9)
-    a, b, c, d, e = entries.unbind(1)
+    a, b, c, d, e = symbols.index_select(1, _EULER.on(symbols)).chunk(5, 1)
     return torch.addcmul(a * b * c, d, e).view(-1, 3, 3)
 
 

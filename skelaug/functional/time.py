@@ -10,6 +10,7 @@ from skelaug import rows
 from skelaug.functional import joints as fj
 
 __all__ = [
+    "Span",
     "anybody",
     "blur_frames",
     "blur_kernel",
@@ -19,7 +20,6 @@ __all__ = [
     "reflect",
     "take_frames",
     "take_mask",
-    "valid_span",
     "warp",
 ]
 
@@ -176,28 +176,67 @@ def anybody(mask: Tensor) -> Tensor:
     return people.any(2)
 
 
-def valid_span(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """First frame in which anybody is present, and the number of frames from there to the last one.
+class Span:
+    """The frames from the first to the last in which anybody is present.
 
     Args:
         mask: ``(N, T, V, M)`` or ``(N, T, 1, M)``.
 
-    Returns:
-        int64 ``(N, 1)`` start and length; both 0 for a sample with nobody.
+    Attributes:
+        start: its first frame, int64 ``(N, 1)``; 0 for a sample with nobody.
+        stop: the frame after its last; 0 for a sample with nobody.
+        length: stop - start.
     """
-    t = mask.shape[1]
-    frame = torch.arange(1, t + 1, device=mask.device)
-    # Of the frames that are seen, the largest number counted from the front, and from the back.
-    counted = anybody(mask)[:, None] * torch.stack([frame, frame.flip(0)])
-    stop, rest = (counted.amax(2, keepdim=True) if t else counted.new_zeros(mask.shape[0], 2, 1)).unbind(1)
-    start = (t - rest) % max(t, 1)
-    return start, stop - start
+
+    def __init__(self, mask: Tensor) -> None:
+        self._frames = t = mask.shape[1]
+        frame = torch.arange(1, t + 1, device=mask.device)
+        # Of the frames that are seen, the largest number counted from the front, and from the back.
+        counted = anybody(mask)[:, None] * torch.stack([frame, frame.flip(0)])
+        largest = counted.amax(2, keepdim=True) if t else counted.new_zeros(mask.shape[0], 2, 1)
+        self.stop, rest = largest.unbind(1)
+        self.start = (t - rest) % max(t, 1)
+        self.length = self.stop - self.start
+
+        self._frame: Tensor | None = None
+        self._inside: Tensor | None = None
+        self._images: tuple[Tensor, Tensor] | None = None
+
+    # What several draws from a batch ask for is found once; not by functools, whose lock torch.compile cannot trace.
+
+    @property
+    def frame(self) -> Tensor:
+        """The numbers of all frames, int64 ``(T,)``."""
+        if self._frame is None:
+            self._frame = torch.arange(self._frames, device=self.start.device)
+        return self._frame
+
+    @property
+    def inside(self) -> Tensor:
+        """Which frames lie in the span, bool ``(N, T)``."""
+        if self._inside is None:
+            self._inside = (self.frame >= self.start) & (self.frame < self.stop)
+        return self._inside
+
+    @property
+    def images(self) -> tuple[Tensor, Tensor]:
+        """What the numbers of a frame and of its mirror image at the start and at the end sum up to, ``(N, 1)``."""
+        if self._images is None:
+            first = 2 * self.start - 1
+            self._images = first, torch.add(first, self.length, alpha=2)
+        return self._images
 
 
-def reflect(index: Tensor, start: Tensor, stop: Tensor) -> Tensor:
-    """Reflect what lies up to a length outside ``[start, stop)`` into it, the end frames repeated: … 1 0 | 0 1 2 …."""
-    index = torch.maximum(index, 2 * start - 1 - index)
-    return torch.minimum(index, 2 * stop - 1 - index)
+def reflect(index: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    """Reflect what lies up to a length outside a span into it, the end frames repeated: … 1 0 | 0 1 2 ….
+
+    Args:
+        index: int64 ``(N, T)``.
+        first: 2 · start - 1.
+        last: 2 · stop - 1.
+    """
+    index = torch.maximum(index, first - index)
+    return torch.minimum(index, last - index)
 
 
 def kept_neighbours(kept: Tensor) -> tuple[Tensor, Tensor]:

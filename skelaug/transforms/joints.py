@@ -168,15 +168,14 @@ class JointTimeMask(Transform):
         return [(0, *self._joints), (1, *self._frames), (2, 0.0, 1.0)]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None
-        t, v = batch.x.shape[2:4]
-        start, length = batch._valid_span()
+        v = batch.x.shape[3]
+        start, length = batch._span.start, batch._span.length
         _, share, where = torch.split(rng.numbers, 1, 1)
         # At least one frame, so that the transform always acts, unless nobody is there.
         size = torch.minimum((share * length).round().long().clamp(min=1), length)
         first = start + (where * (length - size + 1)).long().clamp(min=0)
         first = torch.minimum(first, start + length - size)
-        frame = torch.arange(t, device=batch.device)
+        frame = batch._span.frame
         during = (frame >= first) & (frame < first + size)
         return {"mask": during[..., None] & choose(rng, how_many(rng, self._joints, v), 1, v)}
 

@@ -65,12 +65,14 @@ class Shear(Transform):
     def __init__(self, amount: float | tuple[float, float] = 0.5, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
         self.amount, self.coords = amount, check.coordinates("Shear", coords)
-        self._range = check.span("Shear", "amount", amount)
+        span = check.span("Shear", "amount", amount)
+        # Row by row; those of the diagonal are 1.
+        self._numbers = {
+            d: tuple((i, *((1.0, 1.0) if i % (d + 1) == 0 else span)) for i in range(d * d)) for d in (2, 3)
+        }
 
     def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        d = len(check.channels("Shear", self.coords, batch.x, (2, 3)))
-        # Row by row; those of the diagonal are 1.
-        return [(i, 1.0, 1.0) if i % (d + 1) == 0 else (i, *self._range) for i in range(d * d)]
+        return self._numbers[len(check.channels("Shear", self.coords, batch.x, (2, 3)))]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         d = math.isqrt(rng.numbers.shape[1])
@@ -113,25 +115,26 @@ class Rotate(Transform):
         super().__init__(p)
         self.degrees, self.minor, self.coords = degrees, minor, check.coordinates("Rotate", coords)
         self.axes = check.choice("Rotate", "axes", axes, ("xyz", "main", *_AXES))
-        self._main, self._minor = check.span("Rotate", "degrees", degrees), check.span("Rotate", "minor", minor)
+        main, rest = check.span("Rotate", "degrees", degrees), check.span("Rotate", "minor", minor)
+        self._plane = sines(fs.ABOUT["plane"], main)
+        self._space = sines(fs.ABOUT.get(axes, fs.SYMBOLS), main)
+        if axes == "main":  # which axis it is; then the symbols of the minor angles, and of the main one
+            symbols = *sines(fs.SYMBOLS, rest, first=1), *sines(fs.SYMBOLS, main, first=4, shared=True)
+            self._space = (0, 0.0, 3.0), *symbols
 
     def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        if len(check.channels("Rotate", self.coords, batch.x, (2, 3))) == 2:
-            if self.axes in ("x", "y"):
-                raise ValueError(f"Rotate(axes={self.axes!r}): two coordinates rotate in their plane; use axes='z'")
-            return sines(fs.ABOUT["plane"], self._main)
-        if self.axes != "main":
-            return sines(fs.ABOUT.get(self.axes, fs.SYMBOLS), self._main)
-        # Which axis it is, and the symbols of both, of minor angles and of the main one.
-        minor = sines(fs.SYMBOLS, self._minor, first=1)
-        return [*uniforms(1), *minor, *sines(fs.SYMBOLS, self._main, first=4, shared=True)]
+        if len(check.channels("Rotate", self.coords, batch.x, (2, 3))) == 3:
+            return self._space
+        if self.axes in ("x", "y"):
+            raise ValueError(f"Rotate(axes={self.axes!r}): two coordinates rotate in their plane; use axes='z'")
+        return self._plane
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         drawn = rng.numbers
         symbols = len(fs.SYMBOLS)
         if drawn.shape[1] > symbols:
-            axis, minor, main = torch.split(drawn, [1, symbols, symbols], 1)
-            drawn = torch.where(fs.symbol_axes(axis) == (axis * 3).long(), main, minor)
+            axis, minor, main = drawn[:, :1], drawn[:, 1 : symbols + 1], drawn[:, symbols + 1 :]
+            drawn = torch.where(fs.symbol_axes(axis) == axis.long(), main, minor)
         if drawn.shape[1] == symbols:
             matrix = fs.euler_matrix(drawn.sin())
         else:
@@ -351,13 +354,15 @@ class AxisMask(Transform):
         self.coords = check.coordinates("AxisMask", coords)
 
     def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return uniforms(1) if self.axis is None else signs("AxisMask", self.axis, self.coords, batch, there=0.0)
+        if self.axis is not None:
+            return signs("AxisMask", self.axis, self.coords, batch, there=0.0)
+        return uniforms(1, 0.0, len(check.channels("AxisMask", self.coords, batch.x)))
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         shown = rng.numbers
         if self.axis is None:
             d = len(check.channels("AxisMask", self.coords, batch.x))
-            shown = (torch.arange(d, device=batch.device) != (shown * d).long()).float()
+            shown = (torch.arange(d, device=batch.device) != shown.long()).float()
         return {"scale": embedded(shown, self.coords, batch, rest=1)}
 
 
@@ -633,10 +638,10 @@ class SubtractJoint(Transform):
         self.coords = check.coordinates("SubtractJoint", coords)
 
     def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return uniforms(1)
+        return uniforms(1, 0.0, batch.x.shape[3])  # a float below 1 never rounds up
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"joint": (rng.numbers[:, 0] * batch.x.shape[3]).long()}
+        return {"joint": rng.numbers[:, 0].long()}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x = batch.x
@@ -656,7 +661,9 @@ def embedded(
     return fs.embed(value, coords, batch.x.shape[1], rest=rest)
 
 
-def sines(symbols: Iterable[str], angle: tuple[float, float], first: int = 0, *, shared: bool = False) -> list[Number]:
+def sines(
+    symbols: Iterable[str], angle: tuple[float, float], first: int = 0, *, shared: bool = False
+) -> tuple[Number, ...]:
     """Numbers whose sines are symbols (see :data:`skelaug.functional.space.SYMBOLS`) of angles U(low, high) in degrees.
 
     The angles about x, y and z come from the uniforms ``first`` and on, or, if ``shared``, from that one.
@@ -666,7 +673,7 @@ def sines(symbols: Iterable[str], angle: tuple[float, float], first: int = 0, *,
     for sign, axis, right in (fs.SYMBOLS[symbol] for symbol in symbols):
         phase = right * math.pi / 2
         found.append((first if shared else first + axis, sign * low + phase, sign * high + phase))
-    return found
+    return tuple(found)
 
 
 def signs(

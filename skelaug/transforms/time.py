@@ -57,12 +57,10 @@ class TemporalCrop(Transform):
         return uniforms(1)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None
-        start, length = batch._valid_span()
-        padding = length // self.padding_ratio
+        span = batch._span
+        padding = span.length // self.padding_ratio
         shift = (rng.numbers * (2 * padding + 1)).long() - padding  # a float below 1 never rounds up
-        frame, inside = batch._inside_span()
-        return {"frames": torch.where(inside, ft.reflect(frame + shift, start, start + length), frame)}
+        return {"frames": torch.where(span.inside, ft.reflect(span.frame + shift, *span.images), span.frame)}
 
 
 @final
@@ -155,7 +153,7 @@ class CropResize(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None and self.length is not None
-        start, frames = batch._valid_span()
+        start, frames = batch._span.start, batch._span.length
         last = (frames - 1).clamp(min=0)
         share, where = torch.split(rng.numbers, 1, 1)
         kept = last * share
@@ -275,10 +273,9 @@ class Reverse(Transform):
         super().__init__(p)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None
-        start, length = batch._valid_span()
-        frame, inside = batch._inside_span()
-        return {"frames": torch.where(inside, 2 * start + length - 1 - frame, frame)}
+        span = batch._span
+        image = span.start + (span.stop - 1) - span.frame
+        return {"frames": torch.where(span.inside, image, span.frame)}
 
 
 @final
@@ -315,11 +312,9 @@ class Speed(Transform):
         return [(0, *self._range), (1, 0.0, 1.0)]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None
-        start, length = batch._valid_span()
+        start, length, frame = batch._span.start, batch._span.length, batch._span.frame
         factor, where = torch.split(rng.numbers, 1, 1)
         spare = (1 - factor).clamp(min=0) * (length - 1).clamp(min=0)
-        frame, _ = batch._inside_span()
         position = torch.minimum(spare * where + (frame - start) * factor, (length - 1).float()) + start
         return time_map(position, batch, nearest=self.interpolation == "nearest")
 
@@ -354,10 +349,8 @@ class TimeWarp(Transform):
         self.knots = check.count("TimeWarp", "knots", knots, low=2)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None
-        start, length = batch._valid_span()
+        start, length, frame = batch._span.start, batch._span.length, batch._span.frame
         last = (length - 1).clamp(min=0)
-        frame, _ = batch._inside_span()
         along = ((frame - start) / last.clamp(min=1)).clamp(0, 1)
         position = start + last * ft.warp((rng.normal(self.knots) * self.strength).exp(), along)
         return time_map(position, batch)
@@ -398,7 +391,7 @@ class SegmentSample(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert batch.mask is not None and self.length is not None
-        start, frames = batch._valid_span()
+        start, frames = batch._span.start, batch._span.length
         share, where = torch.split(rng.numbers, 1, 1)
         kept = frames * share
         first = (frames - kept) * where
@@ -409,8 +402,7 @@ class SegmentSample(Transform):
 
 def time_map(position: torch.Tensor, batch: SkeletonBatch, *, nearest: bool = False) -> Params:
     """Params of a time map that leaves the frames outside the valid span alone and reads only from inside it."""
-    start, length = batch._valid_span()
-    frame, inside = batch._inside_span()
-    bounded = torch.minimum(torch.maximum(position, start.float()), (start + length - 1).float())
-    moved = torch.where(inside, bounded, frame.float())
+    span = batch._span
+    bounded = torch.minimum(torch.maximum(position, span.start.float()), (span.stop - 1).float())
+    moved = torch.where(span.inside, bounded, span.frame.float())
     return {"frames": moved.round().long()} if nearest else {"position": moved}

@@ -36,6 +36,8 @@ __all__ = ["DIRECTIONS", "TARGETS", "hiclr_loss", "hierarchical_losses", "info_n
 
 _T = TypeVar("_T")
 
+_CONVOLVES = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"  # type: ignore[no-untyped-call]
+
 #: The view that a view learns from: the one before it (HiCLR), or the first (AimCLR).
 TARGETS = ("previous", "first")
 
@@ -285,10 +287,10 @@ def _blocks(queue: Tensor, rows: Tensor) -> Any:
 def _times(a: Tensor, b: Tensor, factor: float = 1) -> Tensor:
     """``a @ b.T · factor``.
 
-    On a CPU as a convolution of one tap: oneDNN's took half to two thirds of the time of MKL's product of matrices on
-    an AMD processor; elsewhere it was not measured.
+    On a CPU with AVX-512 as a convolution of one tap: oneDNN's took half to two thirds of the time of MKL's product of
+    matrices on an AMD processor. On one without, it took a quarter more.
     """
-    if not a.is_cpu or a.dtype != torch.float32 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not a.is_cpu or a.dtype != torch.float32 or not _CONVOLVES:
         return torch.addmm(a[:, :1], a, b.T, beta=0, alpha=factor)  # no pass of its own for the factor
     image = a[None, :, None].permute(0, 3, 1, 2)  # (1, D, R, 1), channels last
     product = conv2d(image, b[:, :, None, None]).permute(0, 2, 3, 1)[0, :, 0]

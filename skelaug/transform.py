@@ -30,7 +30,8 @@ class Transform(nn.Module):
     """Abstract base of every transform; every subclass is final.
 
     A subclass gives two hooks: ``draw`` makes all random numbers, one row a sample, and ``op`` applies them,
-    deterministic and differentiable and without a host sync. A linear transform's draw gives a factor (see
+    deterministic and differentiable and without a host sync. A third, ``numbers``, says which uniform numbers ``draw``
+    wants, so that a policy can draw those of all its members at once. A linear transform's draw gives a factor (see
     :mod:`skelaug.linear`), which needs no ``op`` and which ``Compose`` joins with its neighbours.
 
     Gating by ``p``, presence, autocast and checks are handled here. Nothing is ever stored on ``self`` by a call.
@@ -67,7 +68,10 @@ class Transform(nn.Module):
         self.p = float(p)
 
     def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        """Which uniform numbers ``draw`` will find in ``rng.numbers``: a policy draws those of all members at once."""
+        """Which uniform numbers ``draw`` will find in ``rng.numbers``: a policy draws those of all members at once.
+
+        They may depend on the channels, joints and persons of the batch, but not on its frames.
+        """
         return ()
 
     def asks(self, batch: SkeletonBatch) -> Asked:

@@ -188,10 +188,10 @@ class SkeletonBatch:
     @property
     def _span(self) -> Span:
         """The frames from the first to the last with anybody; found once for all draws from this batch."""
-        from skelaug.functional.time import Span
-
-        assert self.mask is not None
         if self._found is None:
+            from skelaug.functional.time import Span
+
+            assert self.mask is not None
             self._found = Span(self.mask)
         return self._found
 

@@ -91,13 +91,13 @@ def coordinates(who: str, coords: Any) -> tuple[int, ...] | None:
 
 def channels(who: str, coords: tuple[int, ...] | None, x: Tensor, allowed: Sequence[int] = ()) -> tuple[int, ...]:
     """The coordinate channels of ``x``, whose number must be in ``allowed`` if that is given."""
-    count = x.shape[1]
+    there = x.shape[1]
     if coords is None:
-        found = tuple(range(count))
+        found = tuple(range(there))
     else:
         found = coords
-        if max(found) >= count > 0:
-            raise ValueError(f"{who}(coords={coords}): x has only {count} channels: shape {tuple(x.shape)}")
+        if max(found) >= there > 0:
+            raise ValueError(f"{who}(coords={coords}): x has only {there} channels: shape {tuple(x.shape)}")
     if allowed and len(found) not in allowed:
         raise ValueError(
             f"{who}: needs {' or '.join(map(str, allowed))} coordinates, x has {len(found)} (axis 1 of "

@@ -38,12 +38,12 @@ class Layout:
 
     gates: tuple[int, ...]
     """Lanes that have a gate."""
-    used: tuple[int, ...]
-    """Columns of each lane's numbers."""
+    words: tuple[int, ...]
+    """Words of each lane's numbers."""
+    step: int
+    """Columns a word; a gate takes a whole one."""
     total: int
     """All columns."""
-    step: int
-    """Columns a gate; what a lane's numbers use is rounded up to as many."""
     sizes: list[int]
     """Numbers of each lane."""
     _chances: float | Table
@@ -73,8 +73,8 @@ class Layout:
 def _lay_out(asked: tuple[Asked, ...], step: int) -> Layout:
     gates = tuple(lane for lane, (p, _) in enumerate(asked) if p < 1)
     chances = [asked[lane][0] for lane in gates]
-    used = tuple(1 + max([-1, *(which for which, *_ in numbers)]) for _, numbers in asked)
-    words = [-(-count // step) for count in used]
+    used = [1 + max([-1, *(which for which, *_ in numbers)]) for _, numbers in asked]
+    words = tuple(-(-count // step) for count in used)
     starts = [step * word for word in itertools.accumulate(words, initial=len(gates))]
     columns = [start + which for start, (_, numbers) in zip(starts, asked, strict=False) for which, *_ in numbers]
     ranges = [(low, high) for _, numbers in asked for _, low, high in numbers]
@@ -83,9 +83,9 @@ def _lay_out(asked: tuple[Asked, ...], step: int) -> Layout:
     last = first + len(columns)
     return Layout(
         gates=gates,
-        used=used,
-        total=starts[-1],
+        words=words,
         step=step,
+        total=starts[-1],
         sizes=[len(numbers) for _, numbers in asked],
         # A number, a slice, a pair, where they do, are cheaper than tables.
         _chances=Table(chances, torch.float32) if len(set(chances)) > 1 else next(iter(chances), 1.0),

@@ -127,7 +127,7 @@ def _hashed(keys: Tensor, plan: Layout) -> Tensor:
     Word 0 of a lane is for its gate, whether it has one or not; its numbers take the words after it.
     """
     words = [(lane, 0) for lane in plan.gates]
-    words += [(lane, word) for lane, count in enumerate(plan.used) for word in range(1, (count + 1) // 2 + 1)]
+    words += [(lane, word) for lane, count in enumerate(plan.words) for word in range(1, count + 1)]
     # Made in one piece: each is a copy to the device.
     lane, offset = constant([[i for i, _ in words], [_signed(word * _GAMMA) for _, word in words]], keys.device)
     bits = _mix((keys.index_select(1, lane) if keys.shape[1] > 1 else keys) + offset)
@@ -177,6 +177,11 @@ class Rng:
         self.keep: Tensor | None = None
         self._counter = 0
 
+    @property
+    def _source(self) -> torch.device:
+        """Where numbers without keys are drawn."""
+        return self.device if self.generator is None else self.generator.device
+
     def fold(self, lane: int) -> Rng:
         """An independent lane; without keys the same stream goes on."""
         if self.keys is not None:
@@ -188,7 +193,7 @@ class Rng:
         """:meth:`fold` for several lanes at once, each with the gate and the numbers that are asked for in it."""
         if self.keys is None or not lanes:
             return self._ready(None, asked)
-        if len(lanes) == 1:
+        if len(lanes) == 1:  # a mark that is a Python number need not be copied to the device
             return self._ready(fold_in(self.keys, lanes[0])[:, None], asked)
         return self._ready(_mix(self.keys[:, None] ^ constant([_mark(lane) for lane in lanes], self.device)), asked)
 
@@ -206,13 +211,12 @@ class Rng:
             found = [Rng(self.n, self.device, generator=self.generator) for _ in asked]
         else:
             found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
-        for rng, count in zip(found, plan.used, strict=True):
-            rng.is_ready, rng._counter = True, (count + 1) // 2
+        for rng, count in zip(found, plan.words, strict=True):
+            rng.is_ready, rng._counter = True, count
         if plan.total == 0:
             return found
         if keys is None:
-            source = self.device if self.generator is None else self.generator.device
-            u = torch.empty(self.n, plan.total, device=source).uniform_(generator=self.generator)
+            u = torch.empty(self.n, plan.total, device=self._source).uniform_(generator=self.generator)
         else:
             u = _hashed(keys, plan)
         if plan.gates:
@@ -242,13 +246,12 @@ class Rng:
             halves = _halves(self._bits(scratch.shape[1], scratch), scratch, 1)
             u = halves.mul_(2.0**-24).flatten(1)[:, :count].reshape(self.n, *shape)
             return u if (low, high) == (0.0, 1.0) else u * (high - low) + low
-        source = self.device if self.generator is None else self.generator.device
-        u = torch.empty(self.n, *shape, device=source).uniform_(low, high, generator=self.generator)
+        u = torch.empty(self.n, *shape, device=self._source).uniform_(low, high, generator=self.generator)
         return u.to(self.device)
 
     def normal(self, *shape: int, std: float = 1.0) -> Tensor:
         """float32 ``(n, *shape)``, each entry N(0, std²); keyed draws use Box and Muller's pair."""
-        source = self.device if self.generator is None else self.generator.device
+        source = self._source
         if self.keys is None and source.type != "cpu":
             return torch.randn(self.n, *shape, generator=self.generator, device=source).mul_(std).to(self.device)
         if self.keys is None:

@@ -38,8 +38,8 @@ FAULTS = (
     Fault(
         "a draw shared by the batch",
         "skelaug/transforms/space.py",
-        'return {"matrix": embedded(rng.numbers.view(len(batch), d, d), self.coords, batch)}',
-        'return {"matrix": embedded(rng.numbers[:1].expand(len(batch), -1).unflatten(1, (d, d)), self.coords, batch)}',
+        '"matrix": fs.embed(rng.numbers.view(len(batch), d, d), ',
+        '"matrix": fs.embed(rng.numbers[:1].expand(len(batch), -1).unflatten(1, (d, d)), ',
         (CONFORMANCE, "-k", "own_draw and Shear"),
     ),
     Fault(

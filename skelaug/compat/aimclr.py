@@ -108,9 +108,7 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
     start, stop = (0, x.shape[2]) if faithful else span(x)
     padding = (stop - start) // ratio
     shift = integer(-padding, padding)
-    shown = ft.reflect(
-        torch.arange(start + shift, stop + shift), torch.tensor(2 * start - 1), torch.tensor(2 * stop - 1)
-    )
+    shown = ft.reflect(torch.arange(start + shift, stop + shift), 2 * start - 1, 2 * stop - 1)
     x[:, :, start:stop] = x[:, :, shown]
     return leave(x)
 

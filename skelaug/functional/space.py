@@ -45,6 +45,8 @@ ABOUT = {
 }
 
 __all__ = [
+    "ABOUT",
+    "SYMBOLS",
     "chain",
     "embed",
     "euler_matrix",
@@ -229,12 +231,12 @@ def turn(x: Tensor, matrix: Tensor) -> Tensor:
     return y
 
 
-def embed(value: Tensor, coords: tuple[int, ...], channels: int, rest: float = 0.0) -> Tensor:
+def embed(value: Tensor, coords: tuple[int, ...] | None, channels: int, rest: float = 0.0) -> Tensor:
     """Let a matrix ``(N, d, d)`` act on the channels ``coords`` of ``channels``; the others keep their value.
 
-    A vector ``(N, d)`` becomes ``(N, channels)`` with ``rest`` for the others.
+    ``None`` is all channels. A vector ``(N, d)`` becomes ``(N, channels)`` with ``rest`` for the others.
     """
-    if coords == tuple(range(channels)):
+    if coords is None or coords == tuple(range(channels)):
         return value
     whole = value.new_full((len(value), channels), rest) if value.ndim == 2 else _eye(value, channels)
     if value.ndim == 3:  # its columns first

@@ -227,12 +227,12 @@ class Span:
         return self._images
 
 
-def reflect(index: Tensor, first: Tensor, last: Tensor) -> Tensor:
+def reflect(index: Tensor, first: Tensor | int, last: Tensor | int) -> Tensor:
     """Reflect what lies up to a length outside a span into it, the end frames repeated: … 1 0 | 0 1 2 ….
 
     Args:
         index: int64 ``(N, T)``.
-        first: 2 · start - 1.
+        first: 2 · start - 1, of each sample ``(N, 1)``.
         last: 2 · stop - 1.
     """
     index = torch.maximum(index, first - index)

@@ -169,14 +169,14 @@ class JointTimeMask(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         v = batch.x.shape[3]
-        start, length = batch._span.start, batch._span.length
+        span = batch._span
+        start, length = span.start, span.length
         _, share, where = torch.split(rng.numbers, 1, 1)
         # At least one frame, so that the transform always acts, unless nobody is there.
         size = torch.minimum((share * length).round().long().clamp(min=1), length)
         first = start + (where * (length - size + 1)).long().clamp(min=0)
         first = torch.minimum(first, start + length - size)
-        frame = batch._span.frame
-        during = (frame >= first) & (frame < first + size)
+        during = (span.frame >= first) & (span.frame < first + size)
         return {"mask": during[..., None] & choose(rng, how_many(rng, self._joints, v), 1, v)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:

@@ -76,7 +76,7 @@ class Shear(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         d = math.isqrt(rng.numbers.shape[1])
-        return {"matrix": embedded(rng.numbers.view(len(batch), d, d), self.coords, batch)}
+        return {"matrix": fs.embed(rng.numbers.view(len(batch), d, d), self.coords, batch.x.shape[1])}
 
 
 @final
@@ -117,10 +117,11 @@ class Rotate(Transform):
         self.axes = check.choice("Rotate", "axes", axes, ("xyz", "main", *_AXES))
         main, rest = check.span("Rotate", "degrees", degrees), check.span("Rotate", "minor", minor)
         self._plane = sines(fs.ABOUT["plane"], main)
-        self._space = sines(fs.ABOUT.get(axes, fs.SYMBOLS), main)
         if axes == "main":  # which axis it is; then the symbols of the minor angles, and of the main one
             symbols = *sines(fs.SYMBOLS, rest, first=1), *sines(fs.SYMBOLS, main, first=4, shared=True)
             self._space = (0, 0.0, 3.0), *symbols
+        else:
+            self._space = sines(fs.ABOUT.get(axes, fs.SYMBOLS), main)
 
     def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
         if len(check.channels("Rotate", self.coords, batch.x, (2, 3))) == 3:
@@ -130,7 +131,7 @@ class Rotate(Transform):
         return self._plane
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        drawn = rng.numbers
+        drawn = rng.numbers  # the symbols of three angles, of one main and two minor ones, or the entries themselves
         symbols = len(fs.SYMBOLS)
         if drawn.shape[1] > symbols:
             axis, minor, main = drawn[:, :1], drawn[:, 1 : symbols + 1], drawn[:, symbols + 1 :]
@@ -140,7 +141,7 @@ class Rotate(Transform):
         else:
             d = math.isqrt(drawn.shape[1])
             matrix = drawn.sin().view(len(batch), d, d)
-        return {"matrix": embedded(matrix, self.coords, batch)}
+        return {"matrix": fs.embed(matrix, self.coords, batch.x.shape[1])}
 
 
 @final
@@ -175,7 +176,7 @@ class Scale(Transform):
         return [(i if self.per_axis else 0, *self._range) for i in which]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"scale": embedded(rng.numbers, self.coords, batch, rest=1)}
+        return {"scale": fs.embed(rng.numbers, self.coords, batch.x.shape[1], rest=1)}
 
 
 @final
@@ -206,7 +207,7 @@ class Translate(Transform):
         return uniforms(len(check.channels("Translate", self.coords, batch.x)), *self._range)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"offset": embedded(rng.numbers, self.coords, batch)}
+        return {"offset": fs.embed(rng.numbers, self.coords, batch.x.shape[1])}
 
 
 @final
@@ -254,7 +255,7 @@ class Mirror(Transform):
         return signs("Mirror", self.axis, self.coords, batch)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        sign = embedded(rng.numbers, self.coords, batch, rest=1)
+        sign = fs.embed(rng.numbers, self.coords, batch.x.shape[1], rest=1)
         return {"scale": sign, "joints": mirrored(self.skeleton, len(batch), batch.device)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
@@ -296,7 +297,7 @@ class NegateAxis(Transform):
         return signs("NegateAxis", self.axis, self.coords, batch)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"scale": embedded(rng.numbers, self.coords, batch, rest=1)}
+        return {"scale": fs.embed(rng.numbers, self.coords, batch.x.shape[1], rest=1)}
 
 
 @final
@@ -363,7 +364,7 @@ class AxisMask(Transform):
         if self.axis is None:
             d = len(check.channels("AxisMask", self.coords, batch.x))
             shown = (torch.arange(d, device=batch.device) != shown.long()).float()
-        return {"scale": embedded(shown, self.coords, batch, rest=1)}
+        return {"scale": fs.embed(shown, self.coords, batch.x.shape[1], rest=1)}
 
 
 @final
@@ -650,15 +651,6 @@ class SubtractJoint(Transform):
         n, d, t, _, m = part.shape
         index = params["joint"].view(n, 1, 1, 1, 1).expand(n, d, t, 1, m)
         return batch.replace(x=fv.add_noise(x, fv.place(-part.gather(3, index), coords, x.shape[1]), batch.mask))
-
-
-def embedded(
-    value: torch.Tensor, coords: tuple[int, ...] | None, batch: SkeletonBatch, rest: float = 0
-) -> torch.Tensor:
-    """:func:`skelaug.functional.space.embed` into the channels of the batch; ``value`` is for its coordinates."""
-    if coords is None:
-        return value
-    return fs.embed(value, coords, batch.x.shape[1], rest=rest)
 
 
 def sines(

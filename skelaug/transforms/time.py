@@ -152,8 +152,9 @@ class CropResize(Transform):
         return [(0, *self._range), (1, 0.0, 1.0)]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None and self.length is not None
-        start, frames = batch._span.start, batch._span.length
+        assert self.length is not None
+        span = batch._span
+        start, frames = span.start, span.length
         last = (frames - 1).clamp(min=0)
         share, where = torch.split(rng.numbers, 1, 1)
         kept = last * share
@@ -312,7 +313,8 @@ class Speed(Transform):
         return [(0, *self._range), (1, 0.0, 1.0)]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        start, length, frame = batch._span.start, batch._span.length, batch._span.frame
+        span = batch._span
+        start, length, frame = span.start, span.length, span.frame
         factor, where = torch.split(rng.numbers, 1, 1)
         spare = (1 - factor).clamp(min=0) * (length - 1).clamp(min=0)
         position = torch.minimum(spare * where + (frame - start) * factor, (length - 1).float()) + start
@@ -349,7 +351,8 @@ class TimeWarp(Transform):
         self.knots = check.count("TimeWarp", "knots", knots, low=2)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        start, length, frame = batch._span.start, batch._span.length, batch._span.frame
+        span = batch._span
+        start, length, frame = span.start, span.length, span.frame
         last = (length - 1).clamp(min=0)
         along = ((frame - start) / last.clamp(min=1)).clamp(0, 1)
         position = start + last * ft.warp((rng.normal(self.knots) * self.strength).exp(), along)
@@ -390,8 +393,9 @@ class SegmentSample(Transform):
         return [(0, *self._range), (1, 0.0, 1.0)]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None and self.length is not None
-        start, frames = batch._span.start, batch._span.length
+        assert self.length is not None
+        span = batch._span
+        start, frames = span.start, span.length
         share, where = torch.split(rng.numbers, 1, 1)
         kept = frames * share
         first = (frames - kept) * where

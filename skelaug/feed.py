@@ -17,11 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.batch import SkeletonBatch
+from skelaug.layout import to_layout
 from skelaug.config import resolve
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy
-from skelaug.random import keys, worker_generator
+from skelaug.random import keys
+from skelaug.workers import worker_generator
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
 

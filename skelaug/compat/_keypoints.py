@@ -10,16 +10,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from skelaug import check, linear
-from skelaug.batch import SkeletonBatch, infer_presence
+from skelaug import check
+from skelaug.batch import SkeletonBatch
+from skelaug.presence import infer_presence
 from skelaug.compat._given import find_policy, find_skeleton
 from skelaug.feed import Policy, refuse_learnable
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
 from skelaug.policy import Compose, GrowingPolicy, OneOf
-from skelaug.random import worker_generator
+from skelaug.workers import worker_generator
 from skelaug.skeleton import Skeleton
-from skelaug.transform import Params, Transform, apply_where
+from skelaug.gate import apply_where
+from skelaug.transform import Params, Transform
 from skelaug.transforms import DropFrame, JointMask, JointTimeMask, LimbMask, Mirror
 
 __all__ = ["Results", "Step", "View", "follow", "observed"]

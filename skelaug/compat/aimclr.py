@@ -47,7 +47,7 @@ from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
 from skelaug.functional import values as fv
-from skelaug.random import worker_generator
+from skelaug.workers import worker_generator
 from skelaug.skeleton import Skeleton
 
 __all__ = [

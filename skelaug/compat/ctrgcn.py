@@ -49,7 +49,7 @@ from skelaug.compat._numpy import (
 )
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
-from skelaug.random import worker_generator
+from skelaug.workers import worker_generator
 from skelaug.transforms import RandomMove
 
 __all__ = [

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.batch import SkeletonBatch
+from skelaug.layout import to_layout
 from skelaug.feed import AugmentBatch, Policy, refuse_learnable
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy

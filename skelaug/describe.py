@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -58,7 +57,6 @@ class Described:
         return self._text(WIDTH)
 
 
-@functools.cache
 def parameters(cls: type) -> Mapping[str, inspect.Parameter]:
     """The named parameters of a constructor, in order; ``*args`` and ``**kwargs`` have no name of their own."""
     _, *rest = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]

@@ -25,8 +25,11 @@ class ReadOnly(Described, nn.Module):
     among the arguments become Python numbers, and lists of numbers tuples, before the constructor sees them.
     """
 
+    _fixed_names: frozenset[str] = frozenset()  # arguments of this class and of its bases, which it gives values to
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._fixed_names |= parameters(cls).keys()
         if "__init__" in vars(cls):
             cls.__init__ = _read_only_afterwards(cls.__init__)  # type: ignore[method-assign]
 
@@ -35,7 +38,7 @@ class ReadOnly(Described, nn.Module):
         return list(value) if isinstance(value, Members) else value
 
     def _refuse_argument(self, name: str, action: str) -> None:
-        if not self.__dict__.get("_constructed") or name not in _fixed_names(type(self)):
+        if not self.__dict__.get("_constructed") or name not in self._fixed_names:
             return
         advice = ""
         if name in parameters(type(self)):
@@ -59,6 +62,11 @@ class ReadOnly(Described, nn.Module):
         """See ``torch.nn.Module``; an argument of the constructor cannot be replaced."""
         self._refuse_argument(name, "replaced")
         super().register_buffer(name, tensor, persistent)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        """See ``torch.nn.Module``; an argument of the constructor cannot be replaced."""
+        self._refuse_argument(name, "replaced")
+        super().register_parameter(name, param)
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         # load_state_dict(assign=True) sets the buffers and parameters that it loads.
@@ -93,13 +101,6 @@ def as_python(value: Any) -> Any:
     return value
 
 
-@functools.cache
-def _fixed_names(cls: type) -> frozenset[str]:
-    """Parameters of the constructors of a class and of its bases, which pass arguments on."""
-    own = [base for base in cls.__mro__ if issubclass(base, ReadOnly) and "__init__" in vars(base)]
-    return frozenset(name for base in own for name in parameters(base))
-
-
 class Members(nn.ModuleList):
     """The modules of a container, in order; none can be set, added or deleted after construction."""
 
@@ -107,31 +108,20 @@ class Members(nn.ModuleList):
         super().__init__(modules)
         self.__dict__["_constructed"] = True
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise AttributeError(
-            "the members of a container cannot be changed after construction; t.with_(members=[…]) gives a changed "
-            "copy, as in t.with_(degrees=90)"
-        )
-
-    __setitem__ = __delitem__ = append = insert = pop = _refuse
+    # nn.ModuleList changes itself by these methods alone, insert excepted.
 
     def add_module(self, name: str, module: nn.Module | None) -> None:
-        """Only the constructor adds members."""
+        """Refused after construction."""
         if self.__dict__.get("_constructed"):
             self._refuse()
         super().add_module(name, module)
 
-    def __iadd__(self, modules: Iterable[nn.Module]) -> Members:
-        return self.extend(modules)
-
-    def extend(self, modules: Iterable[nn.Module]) -> Members:
-        """Only the constructor adds members."""
-        for module in modules:
-            self.add_module(str(len(self)), module)
-        return self
+    def insert(self, index: int, module: nn.Module) -> None:
+        """Refused."""
+        self._refuse()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__.get("_modules", ()):
+        if self.__dict__.get("_constructed") and (name in self._modules or isinstance(value, nn.Module)):
             self._refuse()
         super().__setattr__(name, value)
 
@@ -139,3 +129,9 @@ class Members(nn.ModuleList):
         if name in self._modules:
             self._refuse()
         super().__delattr__(name)
+
+    def _refuse(self) -> NoReturn:
+        raise AttributeError(
+            "the members of a container cannot be changed after construction; t.with_(members=[…]) gives a changed "
+            "copy, as in t.with_(degrees=90)"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -176,7 +176,13 @@ class Skeleton:
     def __repr__(self) -> str:
         if skeletons.holds(self):
             return f"skeletons[{self.name!r}]"
-        return f"<Skeleton {self.name!r}, {len(self)} joints>"
+        parts = [repr(self.name), repr(self.joints), repr(self.parents)]
+        for optional in fields(self)[3:-1]:
+            value = getattr(self, optional.name)
+            parts += [] if value == optional.default else [f"{optional.name}={value!r}"]
+        if self.limbs != {"body": tuple(range(len(self)))}:  # what the constructor makes of no limbs
+            parts.append(f"limbs={dict(self.limbs)!r}")
+        return f"Skeleton({', '.join(parts)})"
 
     def __reduce__(self) -> Any:  # a mappingproxy cannot be pickled
         return Skeleton.from_dict, (self.to_dict(),)

@@ -21,9 +21,10 @@ from skelaug.batch import SkeletonBatch, to_layout
 from skelaug.config import resolve
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy
-from skelaug.random import keys, worker_generator
+from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
+from skelaug.workers import worker_generator
 
 __all__ = ["Augment", "AugmentBatch", "Collate"]
 
@@ -39,7 +40,7 @@ class AugmentBatch(nn.Module):
     SkeletonBatches there.
 
     Drawn per sample: what the policy draws, from torch's default generator of the device of the skeletons, in a worker
-    of a DataLoader from the worker's own (:func:`skelaug.random.worker_generator`); with ``ids`` from keys of (seed,
+    of a DataLoader from the worker's own (:func:`skelaug.workers.worker_generator`); with ``ids`` from keys of (seed,
     epoch, id), so that neither batch, order, worker nor rank matters.
 
     Args:

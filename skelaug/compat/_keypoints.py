@@ -17,10 +17,10 @@ from skelaug.feed import Policy, refuse_learnable
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
 from skelaug.policy import Compose, GrowingPolicy, OneOf
-from skelaug.random import worker_generator
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform, apply_where
 from skelaug.transforms import DropFrame, JointMask, JointTimeMask, LimbMask, Mirror
+from skelaug.workers import worker_generator
 
 __all__ = ["Results", "Step", "View", "follow", "observed"]
 

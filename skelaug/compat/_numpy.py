@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skelaug.batch import infer_presence
 from skelaug.ndarray import from_numpy
-from skelaug.random import worker_generator
+from skelaug.workers import worker_generator
 
 __all__ = [
     "Array",

@@ -13,9 +13,9 @@ of the body, angles go both ways. ``faithful=True`` draws from the original's di
 it, or another skeleton, for a whole feeder, use :func:`with_options`.
 
 Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a worker of a DataLoader it is a generator of its own, so that streams differ by worker, rank and epoch
-and repeat for a seed, also beside a ``worker_init_fn`` that seeds torch alike in every epoch; see
-:func:`skelaug.random.worker_generator`.
+have no say. In a worker of a DataLoader it is a generator of the worker's own, which differs over workers, ranks and
+epochs and repeats for a seed, whatever a data set or a ``worker_init_fn`` seeds; see
+:func:`skelaug.workers.worker_generator`.
 
 Source: AimCLR (Guo et al., AAAI 2022); HiCLR (Zhang et al., AAAI 2023), whose file is the same.
 """
@@ -47,8 +47,8 @@ from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
 from skelaug.functional import values as fv
-from skelaug.random import worker_generator
 from skelaug.skeleton import Skeleton
+from skelaug.workers import worker_generator
 
 __all__ = [
     "axis_mask",

@@ -15,9 +15,9 @@ By default each is the corrected form, for which people who are absent (all join
 feeder. Both work with NumPy 2.4, where the original's crop fails.
 
 Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a worker of a DataLoader it is a generator of its own, so that streams differ by worker, rank and epoch
-and repeat for a seed, also beside a ``worker_init_fn`` that seeds torch alike in every epoch; see
-:func:`skelaug.random.worker_generator`.
+have no say. In a worker of a DataLoader it is a generator of the worker's own, which differs over workers, ranks and
+epochs and repeats for a seed, whatever a data set or a ``worker_init_fn`` seeds; see
+:func:`skelaug.workers.worker_generator`.
 
 Source: CTR-GCN (Chen et al., ICCV 2021), after ST-GCN (Yan et al., AAAI 2018).
 """
@@ -49,8 +49,8 @@ from skelaug.compat._numpy import (
 )
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
-from skelaug.random import worker_generator
 from skelaug.transforms import RandomMove
+from skelaug.workers import worker_generator
 
 __all__ = [
     "auto_pading",

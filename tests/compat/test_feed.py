@@ -359,8 +359,8 @@ def test_draws_differ_over_workers_and_epochs_and_repeat_for_a_seed(start: str, 
     first = run(1)
     assert [[ids for ids, _ in epoch] for epoch in first] == [[[i, i + 1, i + 2, i + 3] for i in (0, 4, 8, 12)]] * 2
     assert all_differ([x for epoch in first for _, x in epoch])
-    # By hand: the main generator draws a base seed, without persistent workers one for each epoch; worker k has the seed
-    # base + k, and its generator goes on from batch to batch.
+    # By hand: the main generator draws a base seed, one for each epoch where workers do not persist; worker k has the
+    # seed base + k, and its generator goes on from batch to batch.
     torch.manual_seed(1)
     clips = torch.from_numpy(np.stack([Feeder().clip] * 4))
     generators: list[torch.Generator] = []

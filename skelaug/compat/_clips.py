@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skelaug import check
 from skelaug.batch import infer_presence
 from skelaug.ndarray import from_numpy
 from skelaug.workers import worker_generator
@@ -62,19 +63,27 @@ def presence(x: Tensor, *, everybody: bool) -> Tensor:
 
 def span(x: Tensor) -> tuple[int, int]:
     """First frame in which anybody is there, and the one after the last; ``(0, T)`` if nobody ever is."""
-    frames = frames_with_anybody(x)
-    return (frames[0], frames[-1] + 1) if frames else (0, x.shape[2])
+    occupied = frames_with_anybody(x)
+    return (occupied[0], occupied[-1] + 1) if occupied else (0, x.shape[2])
 
 
 def frames_with_anybody(x: Tensor) -> list[int]:
     """The numbers of the frames in which anybody is there, in order."""
-    frames: list[int] = np.flatnonzero(x.numpy().any((0, 1, 3, 4))).tolist()  # torch takes several times as long
-    return frames
+    numbers: list[int] = np.flatnonzero(x.numpy().any((0, 1, 3, 4))).tolist()  # torch takes several times as long
+    return numbers
 
 
 def plain(value: Any) -> Any:
     """A NumPy scalar as Python's number; everything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def frames(who: str, name: str, value: Any) -> int:
+    """``value`` if it is a number of frames: a whole number of at least 1 that an array could have."""
+    number = check.count(who, name, plain(value))
+    if number >= 1 << 31:
+        raise ValueError(f"{who}({name}={number}): {name} must be a whole number below 2^31, got {number}")
+    return number
 
 
 def flag(who: str, name: str, value: Any) -> bool:

@@ -34,7 +34,7 @@ from torch import Tensor
 from skelaug import check
 from skelaug.compat import _clips as clips
 from skelaug.compat._clips import Array
-from skelaug.compat._given import find_skeleton
+from skelaug.feed import find_skeleton
 from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft

@@ -91,7 +91,7 @@ def valid_crop_resize(
     if valid > x.shape[2]:
         raise ValueError(f"{who}(valid_frame_num={valid}): the clip has only {x.shape[2]} frames, (C, T, V, M)")
     low, high = _shares(who, p_interval)
-    window = check.count(who, "window", clips.plain(window))
+    window = clips.frames(who, "window", window)
     if faithful:
         if not valid:
             raise ValueError(f"{who}(valid_frame_num=0, faithful=True): the original has no answer; use faithful=False")
@@ -117,7 +117,7 @@ def valid_crop_resize(
 
 def _shares(who: str, p_interval: Any) -> tuple[float, float | None]:
     """One share, or two in order."""
-    shares = list(p_interval) if isinstance(p_interval, list | tuple) else np.atleast_1d(p_interval).tolist()
+    shares = list(p_interval) if isinstance(p_interval, list | tuple | np.ndarray) else [p_interval]
     if len(shares) not in (1, 2):
         raise ValueError(f"{who}(p_interval={p_interval!r}): give one share or [low, high], got {len(shares)} numbers")
     shares = [clips.plain(share) for share in shares]
@@ -276,7 +276,7 @@ def auto_pading(data_numpy: Array, size: int, random_pad: bool = False, *, faith
     """
     x = clips.read("ctrgcn.auto_pading", data_numpy, faithful)
     random_pad = clips.flag("ctrgcn.auto_pading", "random_pad", random_pad)
-    spare = check.count("ctrgcn.auto_pading", "size", clips.plain(size)) - x.shape[2]
+    spare = clips.frames("ctrgcn.auto_pading", "size", size) - x.shape[2]
     if spare <= 0:
         return clips.array(x)
     return clips.array(_placed(x, x.shape[2] + spare, clips.integer(0, spare) if random_pad else 0))
@@ -299,7 +299,7 @@ def random_choose(data_numpy: Array, size: int, auto_pad: bool = True, *, faithf
     """
     x = clips.read("ctrgcn.random_choose", data_numpy, faithful)
     auto_pad = clips.flag("ctrgcn.random_choose", "auto_pad", auto_pad)
-    spare = x.shape[2] - check.count("ctrgcn.random_choose", "size", clips.plain(size))
+    spare = x.shape[2] - clips.frames("ctrgcn.random_choose", "size", size)
     if spare == 0 or (spare < 0 and not auto_pad):
         return clips.array(x)
     if spare < 0:

@@ -161,6 +161,10 @@ def test_a_graph_travels_in_a_batch() -> None:
     assert all(isinstance(view, SkeletonBatch) for view in views) and views[2].graph is not None
     alone = AugmentBatch(T.DropEdges(0.2, SKELETON), layout="NMTVC")({"x": to_layout(make_x(), "NCTVM", "NMTVC")})
     assert isinstance(alone["x"], SkeletonBatch)
+    (clip,) = Collate(T.DropEdges(0.2, SKELETON))([(make_x(1)[0],)] * 5)
+    at_the_model = Augment(nn.Identity(), T.DropEdges(0.2, SKELETON))(make_x())
+    for batch in (clip, at_the_model):
+        assert isinstance(batch, SkeletonBatch) and batch.graph is not None and len(batch) == 5
 
 
 def test_a_skeleton_batch_is_one() -> None:
@@ -453,7 +457,7 @@ def test_keys_need_an_epoch_and_whole_ids() -> None:
     twin = copy.deepcopy(collate)
     twin.set_epoch(1)
     assert same(collate(samples)[0], first) and not same(twin(samples)[0], first)
-    with pytest.raises(TypeError, match="ids must be integers"):
+    with pytest.raises(TypeError, match=r"\(ids=2\): that entry must be .* whole numbers, got torch.float64 \(3,\)"):
         collate([(clip, label, 0.5) for clip, label, _ in samples])
     named = Collate(T.Shear(0.5), ids="index")
     named.set_epoch(0)

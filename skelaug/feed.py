@@ -370,7 +370,7 @@ def find_policy(who: str, policy: Policy, skeleton: Skeleton | Mapping[str, Any]
         return config.resolve(policy, skeleton)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{who}(policy={policy!r}, skeleton={skeleton!r}): {error}") from error
+        raise kind(f"{who}(policy={policy!r}): {error}") from error
 
 
 def find_skeleton(who: str, skeleton: Skeleton | Mapping[str, Any] | str) -> Skeleton:

@@ -89,7 +89,8 @@ class AugmentColumn:
             if len({clip.shape for clip in clips}) == 1:
                 views = self.augment(torch.stack(clips))
             else:
-                clips = [to_layout(clip, self.layout, "CTVM", **self.augment.sizes) for clip in clips]
+                sizes = self.augment.sizes
+                clips = [to_layout(clip, self.layout, "CTVM", contiguous=False, **sizes) for clip in clips]
                 lengths = [clip.shape[1] for clip in clips]
                 views = each(self.augment(SkeletonBatch.from_list(clips)), lambda view: self._cut(view, lengths))
         several = isinstance(self.augment.policy, GrowingPolicy)

@@ -102,12 +102,12 @@ class SkelAugDataPreprocessor(BaseDataPreprocessor):  # type: ignore[misc]
 
     def _stack(self, inputs: Tensor | list[Tensor]) -> Tensor:
         clips = list(inputs) if isinstance(inputs, Tensor | list | tuple) else [inputs]
-        shapes = {tuple(clip.shape) if isinstance(clip, Tensor) else type(clip).__name__ for clip in clips}
-        shape = next(iter(shapes), None)
-        if len(shapes) != 1 or not isinstance(shape, tuple) or len(shape) != 5:
+        shapes = sorted({tuple(clip.shape) for clip in clips if isinstance(clip, Tensor)})
+        others = sorted({type(clip).__name__ for clip in clips if not isinstance(clip, Tensor)})
+        if others or len(shapes) != 1 or len(shapes[0]) != 5:
             raise ValueError(
                 f"SkelAugDataPreprocessor: each of the inputs must be (clips, M, T, V, C) = clip, person, frame, "
-                f"joint, channel, all of one shape, as FormatGCNInput makes them; got {sorted(shapes, key=lambda shape: (isinstance(shape, str), shape))}"
+                f"joint, channel, all of one shape, as FormatGCNInput makes them; got {[*shapes, *others]}"
             )
         return (inputs if isinstance(inputs, Tensor) else torch.stack(clips)).float()
 

@@ -2,8 +2,8 @@
 
 from skelaug import config, functional, policies, random, transforms
 from skelaug.batch import SkeletonBatch
-from skelaug.layout import to_layout
 from skelaug.feed import Augment, AugmentBatch, Collate
+from skelaug.layout import to_layout
 from skelaug.motion import sample_motion, synthetic_motion
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton, skeletons

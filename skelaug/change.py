@@ -1,4 +1,4 @@
-"""A change: what a transform does to each sample, as data that can be gated, joined with another and applied at once."""
+"""A change: what a transform does to each sample, as data that can be gated, joined and applied at once."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ MAPS = ("persons", "joints", "frames", "position", "after")
 class Change:
     """What happens to each sample, field by field in this order; ``None`` is nothing, every tensor has N first.
 
-    Matrices, joint maps and person maps act on other axes than maps of time, so these commute. Offsets commute with maps
-    of time, because the weights of such a map sum to one over what is present.
+    Matrices, joint maps and person maps act on other axes than maps of time, so they commute. Offsets commute with
+    maps of time, because the weights of such a map sum to one over what is present.
 
     Attributes:
         keep: bool ``(N,)``: is any of the joined changes on? The others are copied bit for bit. ``None``: all are on.

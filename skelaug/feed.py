@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from skelaug import check, config
-from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.batch import SkeletonBatch
+from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
-from skelaug.policy import GrowingPolicy
+from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -200,7 +201,7 @@ class AugmentBatch(nn.Module):
         if self.length is not None:
             return SkeletonBatch.from_lengths(x, self._numbers("length", told).reshape(-1).to(x.device))
         if self.mask is None:
-            return SkeletonBatch(x) if self.policy.on_graph else x
+            return SkeletonBatch(x) if acts_on_graph(self.policy) else x
         sizes = {letter: size for letter, size in self.sizes.items() if letter != "C"}
         mask = to_layout(self._numbers("mask", told), self._mask_layout, "NTVM", contiguous=False, **sizes)
         return SkeletonBatch(x, mask.to(x.device))
@@ -226,7 +227,7 @@ class AugmentBatch(nn.Module):
 
     def _back(self, view: Tensor | SkeletonBatch) -> Any:
         """A view in the layout of the skeletons; beside a graph it stays a SkeletonBatch."""
-        if self.policy.on_graph:
+        if acts_on_graph(self.policy):
             return view
         x = view.x if isinstance(view, SkeletonBatch) else view
         return to_layout(x, "NCTVM", self.layout, contiguous=True)

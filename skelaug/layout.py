@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 
-import torch
 from torch import Tensor
 
 __all__ = ["to_layout"]

@@ -28,10 +28,10 @@ def drawn_for(n: int, size: int, device: torch.device) -> Tensor:
 def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> None:
     """Raise a ValueError unless ``params`` are ones that ``transform`` could have drawn for ``batch``.
 
-    ``transform.shapes`` says of every entry its type and axes, as in ``"int<T N T"``: int64 below T, of shape (N, T).
-    The types are ``int``, ``bool`` and, unsaid, floating point. Axes are N, C, D (coordinates), T, L (frames of the
-    result), V, M, a number, ``*`` for any, ``T|1`` for either, or ``G``, all axes of the graph. ``None`` says nothing:
-    then only N is checked.
+    ``transform.shapes`` says of every entry its name, type and axes, as in ``"frames: int<T N T, matrix: N D D"``: int64
+    below T, of shape (N, T). The types are ``int``, ``bool`` and, unsaid, floating point. Axes are N, C, D
+    (coordinates), T, L (frames of the result), V, M, a number, ``*`` for any, ``T|1`` for either, or ``G``, all axes of
+    the graph. ``""`` says that there are no params, ``None`` says nothing: then only N is checked.
     """
     who = f"{type(transform).__name__}.replay"
     if not isinstance(params, dict):
@@ -46,7 +46,9 @@ def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> Non
             )
     if transform.shapes is None:
         return
-    shapes = {**transform.shapes, "apply": "bool N"} if "apply" in params else transform.shapes
+    shapes = dict(entry.split(": ") for entry in transform.shapes.split(", ") if entry)
+    if "apply" in params:
+        shapes["apply"] = "bool N"
     if params.keys() != shapes.keys():
         raise ValueError(
             f"{who}: params hold {sorted(params) or 'nothing'}, expected {sorted(shapes) or 'nothing'}; give what "

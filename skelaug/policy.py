@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, cast, final, overload
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skelaug import change, check, gate, host
 from skelaug.batch import SkeletonBatch

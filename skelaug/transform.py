@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 import torch
@@ -41,7 +40,7 @@ class Transform(ReadOnly):
     on_stream: bool = False  # acts on what the encoder sees, after joints became bones or motion
     length: int | None = None  # T of the result, where the transform changes it
     skeleton: Skeleton | None = None  # whose joints the data must have
-    shapes: Mapping[str, str] | None = None  # type and axes of the params, as skelaug.params reads them
+    shapes: str | None = None  # names, types and axes of the params, as skelaug.params reads them
 
     def __init__(self, p: float = 1.0) -> None:
         super().__init__()

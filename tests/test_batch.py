@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from torch.utils.data import DataLoader
 
 from skelaug import SkeletonBatch, to_layout
-from skelaug.batch import infer_presence
+from skelaug.presence import infer_presence
 
 # --- construction ----------------------------------------------------------------------------------------------------
 

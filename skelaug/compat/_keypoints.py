@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from skelaug import check, linear
-from skelaug.batch import SkeletonBatch, infer_presence
+from skelaug.batch import SkeletonBatch
 from skelaug.feed import Policy, find_policy, find_skeleton, refuse_learnable
 from skelaug.functional import joints as fj
-from skelaug.functional import time as ft
 from skelaug.policy import Compose, GrowingPolicy, OneOf
+from skelaug.presence import infer_presence
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform, apply_where
 from skelaug.transforms import DropFrame, JointMask, JointTimeMask, LimbMask, Mirror
@@ -51,15 +51,13 @@ class View:
         self.skeleton = None if skeleton is None else find_skeleton(who, skeleton)
         self.coords = None if coords is None else check.count(who, "coords", coords, low=2)
         self.transform = _choose_view(who, find_policy(who, policy, self.skeleton), view)
-        if self.transform.on_graph:
+        if acts_on_graph(self.transform):
             raise ValueError(
                 f"{who}: the policy acts on the graph, and these pipelines have no place for a graph per sample; leave "
                 f"out DropEdges and AddEdges"
             )
         members = [m for m in self.transform.modules() if isinstance(m, Transform)]
-        self.borrows = [
-            type(m).__name__ for m in members if m.draws_from == "data" and getattr(m, "style", self) is None
-        ]
+        self.borrows = [type(m).__name__ for m in members if m.data_dependent and getattr(m, "style", self) is None]
         self.relabels = any(isinstance(m, Mirror) and m.label_map is not None for m in members)
         self.removes = any(isinstance(m, DropFrame) and m.fill == "remove" for m in members)
 
@@ -261,7 +259,7 @@ def _whole(who: str, results: Results, name: str, default: Any = None) -> int:
 
 def _end(mask: Tensor) -> int:
     """The frame after the last in which anybody is present."""
-    return int(ft.Span(mask).stop)
+    return int(Span(mask).stop)
 
 
 def _choose_view(who: str, policy: Transform | GrowingPolicy, view: int | str) -> Transform:

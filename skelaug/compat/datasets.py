@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.batch import SkeletonBatch
 from skelaug.feed import AugmentBatch, Policy, each, refuse_learnable
+from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
-from skelaug.policy import GrowingPolicy
+from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.skeleton import Skeleton
 
 __all__ = ["AugmentColumn"]
@@ -70,7 +71,7 @@ class AugmentColumn:
         refuse_learnable(
             "AugmentColumn", self.augment, "nobody trains in a data set", "wrap the model in skelaug.Augment"
         )
-        if self.augment.policy.on_graph:
+        if acts_on_graph(self.augment.policy):
             raise TypeError(
                 "AugmentColumn(policy): the policy acts on the graph, which has no place in a row; augment the batch, "
                 "by skelaug.Collate or skelaug.AugmentBatch"

@@ -45,7 +45,7 @@ class DropEdges(Transform):
         torch.Size([8, 3, 25, 25])
     """
 
-    shapes = {"drop": "bool G"}
+    shapes = "drop: bool G"
     _adjacency: Tensor | None
 
     def __init__(
@@ -111,7 +111,7 @@ class AddEdges(Transform):
         torch.Size([8, 3, 25, 25])
     """
 
-    shapes = {"add": "bool G"}
+    shapes = "add: bool G"
     _adjacency: Tensor | None
 
     def __init__(

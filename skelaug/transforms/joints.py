@@ -57,7 +57,7 @@ class JointMask(Transform):
 
     on_stream = True
     linear = True
-    shapes = {"mask": "bool N T|1 V"}
+    shapes = "mask: bool N T|1 V"
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class LimbMask(Transform):
 
     on_stream = True
     linear = True
-    shapes = {"mask": "bool N 1 V"}
+    shapes = "mask: bool N 1 V"
 
     def __init__(self, skeleton: Skeleton, limbs: int = 1, fill: float | str = 0.0, p: float = 1.0) -> None:
         super().__init__(p)
@@ -148,7 +148,7 @@ class JointTimeMask(Transform):
 
     on_stream = True
     linear = True
-    shapes = {"mask": "bool N T V"}
+    shapes = "mask: bool N T V"
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class JointJitter(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    shapes = {"offset": "N D 1 V M"}
+    shapes = "offset: N D 1 V M"
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ class PersonSwap(Transform):
 
     moves_presence = True
     linear = True
-    shapes = {"persons": "int<M N M"}
+    shapes = "persons: int<M N M"
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
@@ -279,7 +279,7 @@ class PersonDrop(Transform):
     """
 
     moves_presence = True
-    shapes = {"drop": "bool N M"}
+    shapes = "drop: bool N M"
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
@@ -311,7 +311,7 @@ class Bone(Transform):
     """
 
     moves_presence = True
-    shapes = {}
+    shapes = ""
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
@@ -332,7 +332,7 @@ class Motion(Transform):
         tensor([1., 1., 1., 0.])
     """
 
-    shapes = {}
+    shapes = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -355,7 +355,7 @@ class BoneMotion(Transform):
     """
 
     moves_presence = True
-    shapes = {}
+    shapes = ""
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()

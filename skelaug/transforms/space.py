@@ -61,7 +61,7 @@ class Shear(Transform):
     """
 
     linear = True
-    shapes = {"matrix": "N D D"}
+    shapes = "matrix: N D D"
 
     def __init__(self, amount: float | tuple[float, float] = 0.5, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
@@ -98,7 +98,7 @@ class Rotate(Transform):
     """
 
     linear = True
-    shapes = {"matrix": "N D D"}
+    shapes = "matrix: N D D"
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class Scale(Transform):
     """
 
     linear = True
-    shapes = {"matrix": "N D"}
+    shapes = "matrix: N D"
 
     def __init__(self, factor: tuple[float, float], per_axis: bool = False, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
@@ -183,7 +183,7 @@ class Translate(Transform):
     """
 
     linear = True
-    shapes = {"offset": "N D"}
+    shapes = "offset: N D"
 
     def __init__(self, distance: float | tuple[float, float], p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
@@ -221,7 +221,7 @@ class Mirror(Transform):
         True
     """
 
-    shapes = {"matrix": "N D", "joints": "int<V N V"}
+    shapes = "matrix: N D, joints: int<V N V"
 
     def __init__(
         self,
@@ -271,7 +271,7 @@ class NegateAxis(Transform):
     """
 
     linear = True
-    shapes = {"matrix": "N D"}
+    shapes = "matrix: N D"
 
     def __init__(self, axis: str = "x", p: float = 0.5, coords: Any = None) -> None:
         super().__init__(p)
@@ -301,7 +301,7 @@ class SwapSides(Transform):
     """
 
     linear = True
-    shapes = {"joints": "int<V N V"}
+    shapes = "joints: int<V N V"
 
     def __init__(self, skeleton: Skeleton, p: float = 0.5) -> None:
         super().__init__(p)
@@ -331,7 +331,7 @@ class AxisMask(Transform):
     """
 
     linear = True
-    shapes = {"matrix": "N D"}
+    shapes = "matrix: N D"
 
     def __init__(self, axis: str | None = None, p: float = 0.5, coords: Any = None) -> None:
         super().__init__(p)
@@ -367,7 +367,7 @@ class RandomMove(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    shapes = {"linear": "N 2 T", "shift": "N 2 T"}
+    shapes = "linear: N 2 T, shift: N 2 T"
 
     def __init__(
         self,
@@ -426,7 +426,7 @@ class Center(Transform):
         0.0
     """
 
-    shapes = {}
+    shapes = ""
 
     def __init__(
         self,
@@ -490,7 +490,7 @@ class Align(Transform):
         (True, True)
     """
 
-    shapes = {}
+    shapes = ""
 
     def __init__(
         self,
@@ -575,7 +575,7 @@ class Normalize(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    shapes = {}
+    shapes = ""
 
     def __init__(self, size: float = 1.0, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
@@ -608,7 +608,7 @@ class SubtractJoint(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    shapes = {"joint": "int<V N", "drawn_for": "N 0 V"}
+    shapes = "joint: int<V N, drawn_for: N 0 V"
 
     def __init__(self, p: float = 0.5, coords: Any = None) -> None:
         super().__init__(p)

@@ -49,7 +49,7 @@ class TemporalCrop(Transform):
 
     linear = True
     moves_presence = True
-    shapes = {"frames": "int<T N T"}
+    shapes = "frames: int<T N T"
 
     def __init__(self, padding_ratio: int = 6, p: float = 1.0) -> None:
         super().__init__(p)
@@ -83,7 +83,7 @@ class Blur(Transform):
         tensor(True)
     """
 
-    shapes = {"kernel": "N *"}
+    shapes = "kernel: N *"
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class CropResize(Transform):
 
     linear = True
     moves_presence = True
-    shapes = {"position": "N L", "drawn_for": "N 0 T"}
+    shapes = "position: N L, drawn_for: N 0 T"
 
     def __init__(self, scale: tuple[float, float] = (0.5, 1.0), length: int = 64, align_corners: bool = True) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class DropFrame(Transform):
         tensor([10, 10, 10, 10, 10, 10, 10, 10])
     """
 
-    shapes = {"drop": "bool N T"}
+    shapes = "drop: bool N T"
 
     def __init__(self, ratio: float | tuple[float, float] = 0.1, fill: str = "zero", p: float = 1.0) -> None:
         super().__init__(p)
@@ -251,7 +251,7 @@ class Reverse(Transform):
 
     linear = True
     moves_presence = True
-    shapes = {"frames": "int<T N T"}
+    shapes = "frames: int<T N T"
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
@@ -281,7 +281,7 @@ class Speed(Transform):
 
     linear = True
     moves_presence = True
-    shapes = {"position": "N T"}
+    shapes = "position: N T"
 
     def __init__(
         self, factor: tuple[float, float] = (0.8, 1.25), interpolation: str = "linear", p: float = 1.0
@@ -291,7 +291,7 @@ class Speed(Transform):
         self._range = check.span("Speed", "factor", factor, low=1e-3, single="none")
         self.interpolation = check.choice("Speed", "interpolation", interpolation, ("linear", "nearest"))
         if interpolation == "nearest":
-            self.shapes = {"frames": "int<T N T"}
+            self.shapes = "frames: int<T N T"
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         span = batch.observed.span
@@ -323,7 +323,7 @@ class TimeWarp(Transform):
 
     linear = True
     moves_presence = True
-    shapes = {"position": "N T"}
+    shapes = "position: N T"
 
     def __init__(self, strength: float = 0.5, knots: int = 5, p: float = 1.0) -> None:
         super().__init__(p)
@@ -360,7 +360,7 @@ class SegmentSample(Transform):
 
     linear = True
     moves_presence = True
-    shapes = {"frames": "int<T N L", "drawn_for": "N 0 T"}
+    shapes = "frames: int<T N L, drawn_for: N 0 T"
 
     def __init__(self, length: int = 64, scale: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ class GaussianNoise(Transform):
     """
 
     linear = True
-    shapes = {"noise": "N D T V M"}
+    shapes = "noise: N D T V M"
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class SkeleAdaIN(Transform):
     """
 
     data_dependent = True
-    shapes = {"mean": "N C T|1 1 M", "std": "N C T|1 1 M", "paired": "bool N T|1 1 M"}
+    shapes = "mean: N C T|1 1 M, std: N C T|1 1 M, paired: bool N T|1 1 M"
 
     def __init__(self, stats: str = "sequence", style: SkeletonBatch | Tensor | None = None, p: float = 1.0) -> None:
         super().__init__(p)
@@ -151,7 +151,7 @@ class BoneLengthTransfer(Transform):
     """
 
     data_dependent = True
-    shapes = {"lengths": "N V M", "paired": "bool N M"}
+    shapes = "lengths: N V M, paired: bool N M"
 
     def __init__(
         self, skeleton: Skeleton, style: SkeletonBatch | Tensor | None = None, p: float = 1.0, coords: Any = None
@@ -200,9 +200,8 @@ def find_partner(
     Returns:
         Its index ``(N, M)`` and whether there is one, bool ``(N, M)``; and the batch that is indexed.
     """
-    n, persons = len(batch), batch.x.shape[4]
     there = batch.seen.flatten(1, 2).any(1)
-    score = rng.uniform(2, persons)
+    score = rng.uniform(2, batch.x.shape[4])
     if style is None:
         high, low = (score * 2**24).long().unbind(1)
         partner, paired = next_in_order(high * 2**24 + low, fv.digest(batch.x), there)

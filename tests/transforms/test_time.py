@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import kstest
 
-from skelaug import SkeletonBatch, Transform
+from skelaug import SkeletonBatch
 from skelaug import transforms as T
 from skelaug.functional import time as ft
 

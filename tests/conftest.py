@@ -51,6 +51,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 collect_ignore = [
     "cases.py",
+    "environment.py",
     "foreign.py",
     "ghost.py",
     "oracle.py",

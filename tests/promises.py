@@ -36,7 +36,10 @@ def tried(promise: str, n: int) -> None:
 
 def bits(x: Tensor) -> Tensor:
     """The bits as integers: 0.0 and -0.0 differ, and NaN is equal to itself."""
-    return x.contiguous().view(_INTEGERS[x.element_size()]) if x.is_floating_point() else x
+    if not x.is_floating_point():
+        return x
+    # contiguous() keeps the odd strides of an axis of size 1 or 0, and view() refuses them.
+    return x.clone(memory_format=torch.contiguous_format).view(_INTEGERS[x.element_size()])
 
 
 def same_bits(a: Any, b: Any) -> bool:

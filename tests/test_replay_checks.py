@@ -285,14 +285,17 @@ def test_indices_out_of_range_are_refused(case: Case) -> None:
 @every
 def test_compiled_indices_are_clamped_inside_their_own_sample(case: Case) -> None:
     """No value can be looked at there: the other samples stay bit-equal, and nothing is read from outside."""
-    torch._dynamo.reset()
     transform, batch = on(case), make_batch()
     params = draw(transform, batch)
+    pairs = list(written(params))[: None if THOROUGH else 2]
+    if not pairs:
+        return
+    torch._dynamo.reset()
     replay = torch.compile(transform.replay, fullgraph=True, backend="eager")
     others = torch.tensor([0, 2, 3, 4])
     with torch.no_grad():
         expected = replay(batch, params)
-        for name, bad, good in list(written(params))[: None if THOROUGH else 2]:
+        for name, bad, good in pairs:
             out = replay(batch, bad)
             assert same_bits(out.x[others], expected.x[others]), f"{name}: another sample changed"
             assert same_bits(out.mask[others], expected.mask[others])

@@ -14,9 +14,7 @@ from skelaug import Compose, OneOf, Skeleton, SkeletonBatch, Transform, policies
 from skelaug import transforms as T
 
 every = pytest.mark.parametrize("case", CASES, ids=repr)
-SIZES = [
-    (n, t, m) for n, t, m in itertools.product((0, 1, 3), (0, 1, 4), (0, 1, 2)) if 0 in (n, t, m) or 1 in (n, t, m)
-]
+ALL = [(n, t, m) for n, t, m in itertools.product((0, 1, 3), (0, 1, 4), (0, 1, 2)) if 0 in (n, t, m) or 1 in (n, t, m)]
 GATES = (0.0, 0.5) if THOROUGH else (0.5,)
 #: One axis at a time, and all of them.
 SIZES = ALL if THOROUGH else [(0, 4, 2), (1, 4, 2), (3, 0, 2), (3, 1, 2), (3, 4, 0), (3, 4, 1), (0, 0, 0), (1, 1, 1)]

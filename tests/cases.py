@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from foreign import Fence, Stretch, Wince
 from torch import Tensor
 
 import skelaug
@@ -42,8 +43,9 @@ class Case:
         gated: takes ``p``.
         random: two samples with equal data get different results.
         two_d: works on two coordinates too.
-        ordered: with keys, a sample's result depends on the other samples' data (SkeleAdaIN), so a part of the batch
+        on_others: with keys, a sample's result depends on the other samples' data (SkeleAdaIN), so a part of the batch
             differs.
+        foreign: a user's own class, which has no plain form because nothing registers it.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Case:
     random: bool = True
     two_d: bool = True
     on_others: bool = False
+    foreign: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -155,6 +158,18 @@ POLICIES = [
     Case("skateformer", lambda: policies.skateformer(S, length=8), gated=False, on_others=True),
 ]
 
+#: As users write them, alone and before what reads the presence that they leave.
+FOREIGN = [
+    Case("Fence", _of(Fence), random=False, foreign=True),
+    Case("Stretch", _of(Stretch), foreign=True),
+    Case("Wince", _of(Wince), foreign=True),
+    Case(
+        "Compose-foreign",
+        _compose(_of(Fence), _of(T.TemporalCrop, 3), _of(Stretch), _of(T.Shear, 0.5), _of(Wince, p=0.5)),
+        foreign=True,
+    ),
+]
+
 
 def _guests() -> list[Case]:
     """Another package's cases, such as ``SKELAUG_CASES=my_package.cases:CASES``: the suite runs over them too."""
@@ -162,7 +177,7 @@ def _guests() -> list[Case]:
     return list(getattr(importlib.import_module(module), name)) if module else []
 
 
-CASES = TRANSFORMS + POLICIES + _guests()
+CASES = TRANSFORMS + POLICIES + FOREIGN + _guests()
 
 
 def make_x(

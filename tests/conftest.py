@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from promises import COUNTS, THOROUGH, WANTED
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("daily", max_examples=15, derandomize=True, **_common)
@@ -26,9 +28,34 @@ def recordings() -> Path:
     return folder
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker sends what it counted to the process that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = dict(COUNTS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker counted."""
+    COUNTS.update(getattr(node, "workeroutput", {}).get("tried", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many cases were tried for each promise, and in the thorough tier how many are wanted."""
+    if COUNTS:
+        terminalreporter.section("cases tried")
+    for promise, count in sorted(COUNTS.items()):
+        wanted = f" of at least {WANTED[promise]:,}" if THOROUGH and promise in WANTED else ""
+        terminalreporter.write_line(f"{promise} {count:,}{wanted} cases".replace(",", " "))
+
+
 collect_ignore = [
     "cases.py",
+    "environment.py",
+    "foreign.py",
     "ghost.py",
+    "oracle.py",
+    "promises.py",
     "raw.py",
     "runs.py",
     "compat/annotations.py",

@@ -311,7 +311,7 @@ def test_stateless_and_copyable(case: Case) -> None:
     assert all(name.endswith("token") for name in transform.state_dict())
 
 
-@every
+@pytest.mark.parametrize("case", [c for c in CASES if not c.foreign], ids=repr)
 def test_plain_form_and_repr_rebuild_it(case: Case) -> None:
     transform, batch = case.make(), make_batch()
     expected = transform(batch, keys=keys(5))

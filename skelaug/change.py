@@ -196,13 +196,20 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
         if change.position is not None:
             x = ft.lerp_frames(x, change.position, weighed.seen)
     if change.matrix is not None:
-        x = _on(x, coords, fs.linear, change.matrix)
+        x = _on(x, coords, fs.linear, change.matrix, overwrite=_is_scratch(x, batch.x) and coords is None)
     if change.kernel is not None:
         x = ft.blur_frames(x, change.kernel, weighed.seen)
     if change.after is not None:
         x = ft.take_frames(x, change.after)
     if change.offset is not None:
-        x = _on(x, coords, fv.add_noise, _per_person(change.offset), observed.seen)
+        x = _on(
+            x,
+            coords,
+            fv.add_noise,
+            _per_person(change.offset),
+            observed.seen,
+            overwrite=_is_scratch(x, batch.x) and coords is None,
+        )
     if change.noise is not None:
         seen = observed.seen if change.noisy is None else observed.seen & change.noisy[:, None, None, None]
         x = _on(x, coords, fv.add_noise, change.noise, seen, overwrite=_is_scratch(x, batch.x) and coords is None)

@@ -27,20 +27,21 @@ __all__ = [
 ]
 
 
-def linear(x: Tensor, matrix: Tensor) -> Tensor:
+def linear(x: Tensor, matrix: Tensor, *, overwrite: bool = False) -> Tensor:
     """Apply a matrix to every joint: ``y = A x``.
 
     Args:
         x: ``(N, C, *)``. What is 0 becomes +0.0.
         matrix: ``(N, C, C)`` or, diagonal, ``(N, C)``; cast to the dtype of ``x``.
+        overwrite: ``x`` is scratch memory: no tensor outside the caller can alias it.
     """
     flat, a = x.flatten(2), matrix.to(x.dtype)[..., None]
     if matrix.ndim == 2:
-        return (flat * a).add_(0.0).view(x.shape)  # -0.0 + 0.0 is +0.0
+        return (flat.mul_(a) if overwrite else flat * a).add_(0.0).view(x.shape)  # -0.0 + 0.0 is +0.0
     # Multiply and add, not matmul: exact where a trainer has allowed TF32 or bfloat16 matmuls.
     y = a[:, :, 0] * flat[:, 0:1]
     for j in range(1, x.shape[1]):
-        y = torch.addcmul(y, a[:, :, j], flat[:, j : j + 1])
+        y.addcmul_(a[:, :, j], flat[:, j : j + 1])
     return y.add_(0.0).view(x.shape)
 
 
@@ -173,5 +174,5 @@ def turn(x: Tensor, matrix: Tensor) -> Tensor:
     a = [fj.over_joints(column[:, :, :, None], x.shape[3]) for column in matrix.to(x.dtype).unbind(2)]
     y = a[0] * x[:, 0:1]
     for j in range(1, x.shape[1]):
-        y = torch.addcmul(y, a[j], x[:, j : j + 1])
+        y.addcmul_(a[j], x[:, j : j + 1])
     return y.add_(0.0)

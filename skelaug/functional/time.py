@@ -94,7 +94,7 @@ def lerp_frames(x: Tensor, position: Tensor, mask: Tensor | None = None) -> Tens
     wide = torch.promote_types(x.dtype, torch.float32)
     shares = torch.stack([1 - weight, weight], 2).to(wide)
     y = mix_frames(x.to(wide), torch.stack([first, second], 2), shares).to(x.dtype)
-    return y if mask is None else fj.clear_absent(y, mask)
+    return y if mask is None else fj.clear_absent(y, mask, overwrite=not host.differentiated(y))
 
 
 def lerp_seen(mask: Tensor, position: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ def _blur(x: Tensor, kernel: Tensor, mask: Tensor | None, normalize: bool) -> Te
         share = mix_frames(mask[:, None].to(wide), near, weights)
         total = total / fj.over_joints(torch.where(mask[:, None], share, 1), x.shape[3])
     y = total.to(x.dtype)
-    return y if mask is None else fj.clear_absent(y, mask)
+    return y if mask is None else fj.clear_absent(y, mask, overwrite=not host.differentiated(y))
 
 
 def reflect(index: Tensor, start: Tensor, stop: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skelaug import check
-from skelaug.batch import infer_presence
 from skelaug.ndarray import from_numpy
+from skelaug.presence import infer_presence
 from skelaug.workers import worker_generator
 
 Array = NDArray[np.floating[Any]]

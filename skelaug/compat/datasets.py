@@ -5,17 +5,18 @@ Needs nothing of that package, whose transforms are callables over a batch of ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.batch import SkeletonBatch
 from skelaug.feed import AugmentBatch, Policy, each, refuse_learnable
+from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
-from skelaug.policy import GrowingPolicy
+from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.skeleton import Skeleton
 
 __all__ = ["AugmentColumn"]
@@ -68,9 +69,9 @@ class AugmentColumn:
             policy, skeleton, layout=f"N{self.layout}" if isinstance(layout, str) else layout, sizes=sizes
         )
         refuse_learnable(
-            "AugmentColumn", self.augment, "nobody trains in a data set", "wrap the model in skelaug.Augment"
+            "AugmentColumn", self.augment.policy, "nobody trains in a data set", "wrap the model in skelaug.Augment"
         )
-        if self.augment.policy.on_graph:
+        if acts_on_graph(self.augment.policy):
             raise TypeError(
                 "AugmentColumn(policy): the policy acts on the graph, which has no place in a row; augment the batch, "
                 "by skelaug.Collate or skelaug.AugmentBatch"
@@ -82,6 +83,8 @@ class AugmentColumn:
             raise TypeError(f"AugmentColumn: a batch of rows is a dict of columns, got {type(rows).__name__}")
         if self.column not in rows:
             raise ValueError(f"AugmentColumn(column={self.column!r}): no such column; there are {', '.join(rows)}")
+        if not isinstance(rows[self.column], Iterable):
+            raise TypeError(f"AugmentColumn(column={self.column!r}): the column must be a list of clips")
         clips = [self._clip(clip) for clip in rows[self.column]]
         if not clips:
             return dict(rows)

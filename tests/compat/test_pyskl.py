@@ -309,6 +309,8 @@ def test_absent_people_and_lost_joints_stay_zero(coords: int) -> None:
     assert (out["keypoint"][1] == 0).all() and (out["keypoint"][0, 4:6] == 0).all()
     assert (out["keypoint"][0, 0, 2] == 0).all() and (out["keypoint"][0, 0, 3] != 0).all()
     assert np.array_equal(out["keypoint_score"], score)
+    scored = SkelAug(IDENTITY)({**given_, "keypoint_score": np.ones_like(score)})["keypoint_score"]
+    assert (scored[1] == 0).all() and (scored[0, 4:6] == 0).all() and (scored[0, :4] == 1).all()
     bare = SkelAug(T.Translate((1, 2)))(
         dict(given_)
     )  # without scores a joint at the origin cannot be told from a lost one

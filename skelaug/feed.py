@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from skelaug import check, config
 from skelaug.batch import SkeletonBatch
 from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
-from skelaug.policy import GrowingPolicy, acts_on_graph
+from skelaug.policy import Compose, GrowingPolicy, OneOf, View, acts_on_graph
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -209,7 +209,6 @@ class AugmentBatch(nn.Module):
     def _tell(self, told: Any, view: SkeletonBatch) -> Tensor:
         """The mask or the lengths of a view, in the form of those of the batch."""
         if self.mask is not None:
-            assert view.mask is not None
             return to_layout(view.mask, "NTVM", self._mask_layout, contiguous=True)
         told = self._numbers("length", told)
         frames = torch.arange(1, view.x.shape[2] + 1, device=view.device)
@@ -291,7 +290,9 @@ class Collate:
             policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
         )
         self.collate = collate
-        refuse_learnable("Collate", self.augment, "a DataLoader cannot train", "wrap the model in skelaug.Augment")
+        refuse_learnable(
+            "Collate", self.augment.policy, "a DataLoader cannot train", "wrap the model in skelaug.Augment"
+        )
 
     def __call__(self, samples: list[Any]) -> Any:
         """The augmented batch of a list of samples."""
@@ -382,9 +383,18 @@ def find_skeleton(who: str, skeleton: Skeleton | Mapping[str, Any] | str) -> Ske
         raise ValueError(f"{who}(skeleton={skeleton!r}): {error}") from error
 
 
-def refuse_learnable(who: str, policy: nn.Module, why: str, instead: str) -> None:
+def leaves(policy: Transform | GrowingPolicy) -> Iterator[Transform]:
+    """The transforms in a policy or a view of one, without the containers that hold them."""
+    if isinstance(policy, Compose | OneOf | View | GrowingPolicy):
+        for member in policy:
+            yield from leaves(member)
+    else:
+        yield policy
+
+
+def refuse_learnable(who: str, policy: Transform | GrowingPolicy, why: str, instead: str) -> None:
     """Raise ValueError if the policy has a parameter, which ``who`` could not train and would leave at 0."""
-    if any(True for _ in policy.parameters()):
+    if any(True for leaf in leaves(policy) for _ in leaf.parameters()):
         raise ValueError(
             f"{who}(policy): the policy holds a learnable parameter (fill='token'), which {why}; give fill a number, "
             f"or {instead}"

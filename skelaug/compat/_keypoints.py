@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -10,25 +11,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from skelaug import check, linear
+from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.feed import Policy, find_policy, find_skeleton, refuse_learnable
-from skelaug.functional import joints as fj
-from skelaug.policy import Compose, GrowingPolicy, OneOf
-from skelaug.presence import infer_presence
+from skelaug.change import MAPS, Change, apply
+from skelaug.feed import Policy, find_policy, find_skeleton, leaves, refuse_learnable
+from skelaug.gate import apply_where
+from skelaug.policy import Compose, GrowingPolicy, OneOf, View, acts_on_graph
+from skelaug.presence import Span, infer_presence
 from skelaug.skeleton import Skeleton
-from skelaug.transform import Params, Transform, apply_where
-from skelaug.transforms import DropFrame, JointMask, JointTimeMask, LimbMask, Mirror
+from skelaug.transform import Params, Transform
+from skelaug.transforms import Bone, BoneMotion, DropFrame, Mirror
 from skelaug.workers import worker_generator
-
-__all__ = ["Results", "Step", "View", "follow", "observed"]
 
 Array = npt.NDArray[Any]
 Results = dict[str, Any]  # what a pipeline hands from step to step
-_MAPS = ("joints", "frames", "position", "after")  # the keys of a linear factor that move joints and frames
+_FOLLOWED = (*MAPS, "hide")  # the fields of a change that scores follow
 
 
-class View:
+class KeypointPolicy:
     """One view of a policy on coordinates ``(N, C, T, V, M)``; scores ``(N, S, T, V, M)`` go where the joints go.
 
     Args:
@@ -56,7 +56,7 @@ class View:
                 f"{who}: the policy acts on the graph, and these pipelines have no place for a graph per sample; leave "
                 f"out DropEdges and AddEdges"
             )
-        members = [m for m in self.transform.modules() if isinstance(m, Transform)]
+        members = list(leaves(self.transform))
         self.borrows = [type(m).__name__ for m in members if m.data_dependent and getattr(m, "style", self) is None]
         self.relabels = any(isinstance(m, Mirror) and m.label_map is not None for m in members)
         self.removes = any(isinstance(m, DropFrame) and m.fill == "remove" for m in members)
@@ -102,7 +102,9 @@ def follow(transform: Transform, scores: SkeletonBatch, params: Params) -> Skele
     """Move scores to where ``transform`` moved the joints by these params, and do nothing else to them.
 
     Frames, joints and persons change place; resampling in time interpolates; what is hidden (masked joints, dropped
-    frames) or removed gets the score 0. Matrices, noise, blur and the like leave scores alone.
+    frames) or removed gets the score 0. Matrices, noise, blur and the like leave scores alone. This is read from the
+    params, so it holds for a transform of yours too: a ``mask`` hides, ``frames`` and the like move. One whose params
+    say neither, but which moves presence, has its op run on the scores.
 
     Args:
         transform: that was applied to the coordinates.
@@ -112,31 +114,25 @@ def follow(transform: Transform, scores: SkeletonBatch, params: Params) -> Skele
     keep = params.get("apply")
     if keep is None:
         return _follow(transform, scores, params)
-    return apply_where(keep, lambda part, drawn: _follow(transform, part, drawn), scores, params)
+    return apply_where(keep, functools.partial(_follow, transform), scores, params)
 
 
 def _follow(transform: Transform, scores: SkeletonBatch, params: Params) -> SkeletonBatch:
-    match transform:
-        case Compose():
-            for member, drawn in zip(transform, params["members"], strict=True):
-                scores = follow(member, scores, drawn)
-            return scores
-        case OneOf():
-            for i, member in enumerate(transform):
-                scores = apply_where(
-                    params["choice"] == i,
-                    lambda part, drawn, member=member: follow(member, part, drawn),  # type: ignore[misc]
-                    scores,
-                    params["members"][i],
-                )
-            return scores
-        case JointMask() | LimbMask() | JointTimeMask():
-            return scores.replace(x=fj.fill_joints(scores.x, params["mask"], 0.0))
-        case DropFrame():
-            return transform.op(scores, params)
-    if transform.linear or isinstance(transform, Mirror):
-        return linear.apply(scores, {key: params[key] for key in _MAPS if key in params})
-    return transform.op(scores, params) if transform.moves_presence else scores
+    if isinstance(transform, OneOf):
+        for i, (member, drawn) in enumerate(zip(transform, params["members"], strict=True)):
+            scores = apply_where(params["choice"] == i, functools.partial(follow, member), scores, drawn)
+        return scores
+    if isinstance(transform, Compose | View):
+        for member, drawn in zip(transform, params["members"], strict=True):
+            scores = follow(member, scores, drawn)
+        return scores
+    change = Change.of(params).only(*_FOLLOWED)
+    if any(getattr(change, name) is not None for name in _FOLLOWED):
+        return apply(scores, change)
+    if isinstance(transform, Bone | BoneMotion):  # a bone is absent where an end is; no score moves
+        return scores
+    # DropFrame(fill="zero") hides frames and leaves alone who is present.
+    return transform.op(scores, params) if transform.moves_presence or isinstance(transform, DropFrame) else scores
 
 
 class Step:
@@ -150,7 +146,7 @@ class Step:
         coords: int | None = None,
     ) -> None:
         who = type(self).__name__
-        self._view = View(who, policy, skeleton, view, coords)
+        self._view = KeypointPolicy(who, policy, skeleton, view, coords)
         refuse_learnable(who, self._view.transform, "nobody trains in a pipeline", "augment batches at the model")
         if self._view.borrows:
             raise ValueError(
@@ -166,7 +162,7 @@ class Step:
         return f"{type(self).__name__}(policy={self._view.transform!r}, coords={self._view.coords})"
 
 
-def _augment_clip(view: View, results: Results) -> Results:
+def _augment_clip(view: KeypointPolicy, results: Results) -> Results:
     """Augment ``results["keypoint"]`` of one clip, and what belongs to it, in ``results`` itself."""
     who = view.who
     keypoint, score = _arrays(who, results)
@@ -195,7 +191,6 @@ def _augment_clip(view: View, results: Results) -> Results:
     batch = SkeletonBatch(x, seen, label=label)
     with torch.no_grad():
         out, moved = view(batch, scores, worker_generator())
-    assert out.mask is not None
 
     length = out.x.shape[2]
     if not sampled:
@@ -224,16 +219,14 @@ def _arrays(who: str, results: Results) -> tuple[Array, Array | None]:
         raise TypeError(f"{who}: results must be a dict with 'keypoint', got {type(results).__name__}")
     keypoint, score = results.get("keypoint"), results.get("keypoint_score")
     if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4:
-        got = f"shape {keypoint.shape}" if isinstance(keypoint, np.ndarray) else type(keypoint).__name__
         raise ValueError(
-            f"{who}: results['keypoint'] must be an array (M, T, V, C) = person, frame, joint, channel; got {got}; put "
-            f"{who} before FormatGCNInput"
+            f"{who}: results['keypoint'] must be an array (M, T, V, C) = person, frame, joint, channel; got "
+            f"{_about(keypoint)}; put {who} before FormatGCNInput"
         )
     if score is not None and (not isinstance(score, np.ndarray) or score.shape != keypoint.shape[:3]):
-        got = f"shape {score.shape}" if isinstance(score, np.ndarray) else type(score).__name__
         raise ValueError(
-            f"{who}: results['keypoint_score'] must be an array (M, T, V) = {keypoint.shape[:3]} to fit keypoint, "
-            f"got {got}"
+            f"{who}: results['keypoint_score'] must be an array (M, T, V) = {keypoint.shape[:3]} to fit keypoint, got "
+            f"{_about(score)}"
         )
     for name, array in (("keypoint", keypoint), ("keypoint_score", score)):
         if array is not None and not np.issubdtype(array.dtype, np.floating):
@@ -241,6 +234,10 @@ def _arrays(who: str, results: Results) -> tuple[Array, Array | None]:
                 f"{who}: results[{name!r}] must be floating point, got {array.dtype}; write .astype('float32')"
             )
     return keypoint, score
+
+
+def _about(value: Any) -> str:
+    return f"shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def _channels_first(array: Array) -> Tensor:

@@ -97,7 +97,8 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
     start, stop = (0, x.shape[2]) if faithful else clips.span(x)
     padding = (stop - start) // ratio
     shift = clips.integer(-padding, padding)
-    shown = ft.reflect(torch.arange(start + shift, stop + shift, device=x.device), 2 * start - 1, 2 * stop - 1)
+    frames = torch.arange(x.shape[2] + 1, device=x.device)
+    shown = ft.reflect(frames[start:stop] + shift, frames[start], frames[stop])
     x[:, :, start:stop] = x[:, :, shown]
     return clips.array(x)
 

@@ -112,7 +112,8 @@ def valid_crop_resize(
     ends = (first, first + kept) if window > 1 else (first + kept / 2,) * 2
     position = torch.linspace(*ends, window, dtype=x.dtype, device=x.device)
     position = position.clamp(max=last)  # rounding past the last frame would interpolate with what comes after
-    return clips.array(ft.lerp_frames(x, position[None], clips.presence(x, everybody=False))[0])
+    mask = ft.lerp_seen(clips.presence(x, everybody=False), position[None])
+    return clips.array(ft.lerp_frames(x, position[None], mask))
 
 
 def _shares(who: str, p_interval: Any) -> tuple[float, float | None]:

@@ -5,7 +5,7 @@ Needs nothing of that package, whose transforms are callables over a batch of ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class AugmentColumn:
             policy, skeleton, layout=f"N{self.layout}" if isinstance(layout, str) else layout, sizes=sizes
         )
         refuse_learnable(
-            "AugmentColumn", self.augment, "nobody trains in a data set", "wrap the model in skelaug.Augment"
+            "AugmentColumn", self.augment.policy, "nobody trains in a data set", "wrap the model in skelaug.Augment"
         )
         if acts_on_graph(self.augment.policy):
             raise TypeError(
@@ -83,6 +83,8 @@ class AugmentColumn:
             raise TypeError(f"AugmentColumn: a batch of rows is a dict of columns, got {type(rows).__name__}")
         if self.column not in rows:
             raise ValueError(f"AugmentColumn(column={self.column!r}): no such column; there are {', '.join(rows)}")
+        if not isinstance(rows[self.column], Iterable):
+            raise TypeError(f"AugmentColumn(column={self.column!r}): the column must be a list of clips")
         clips = [self._clip(clip) for clip in rows[self.column]]
         if not clips:
             return dict(rows)

@@ -94,7 +94,7 @@ class AugmentCallback(Callback):  # type: ignore[misc]
             policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
         )
         mend = "use the mix-in skelaug.compat.lightning.Augmented"
-        refuse_learnable("AugmentCallback", self.augment, "no optimiser sees in a callback", mend)
+        refuse_learnable("AugmentCallback", self.augment.policy, "no optimiser sees in a callback", mend)
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Lightning's hook."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from skelaug.batch import SkeletonBatch
-from skelaug.compat._keypoints import Results, Step, View, observed
+from skelaug.compat._keypoints import KeypointPolicy, Results, Step, observed
 from skelaug.feed import Policy
 from skelaug.skeleton import Skeleton
 
@@ -75,7 +75,7 @@ class SkelAugDataPreprocessor(BaseDataPreprocessor):  # type: ignore[misc]
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking)
-        self._view = View(type(self).__name__, policy, skeleton, view, coords)
+        self._view = KeypointPolicy(type(self).__name__, policy, skeleton, view, coords)
         if self._view.relabels:
             raise ValueError(
                 "SkelAugDataPreprocessor: Mirror(label_map=…) changes labels, which the batch does not hold as a "

@@ -22,7 +22,8 @@ class SkelAug(Step):
     - ``total_frames``, if there is one: follows the number of frames. Frames past it are padding.
     - ``label``: only if the policy holds ``Mirror(label_map=…)``.
 
-    A person whose joints are all 0 in a frame is absent and stays 0; so does a joint whose coordinates and score are 0.
+    A person whose joints are all 0 in a frame is absent and stays 0, and its scores become 0; a joint whose coordinates
+    and score are 0 stays 0 too. Frames past ``total_frames`` hold nobody.
     Draws come from torch's global generator; in a DataLoader's worker from one of the worker's own, which differs per
     worker, rank and epoch and repeats for a seed.
 

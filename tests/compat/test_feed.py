@@ -319,6 +319,7 @@ def test_clips_of_unequal_length() -> None:
 def test_what_is_learned_does_not_collate() -> None:
     with pytest.raises(ValueError, match="learnable parameter"):
         Collate(policies.hiclr(SKELETON, fill="token"))
+    Collate(policies.hiclr(SKELETON, fill="token")[0])  # the view before the stage with the token
 
 
 def epochs(loader: DataLoader[Any], collate: Collate, count: int = 2) -> list[list[tuple[list[int], Tensor]]]:

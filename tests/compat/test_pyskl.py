@@ -19,8 +19,10 @@ from compat import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skelaug import Compose, OneOf, config, policies
+from skelaug import Compose, GrowingPolicy, OneOf, SkeletonBatch, config, policies
 from skelaug import transforms as T
+from skelaug.random import Rng
+from skelaug.transform import Params, Transform
 
 with warnings.catch_warnings():
     if find_spec("pyskl"):
@@ -198,6 +200,60 @@ def test_hidden_joints_have_score_zero_whatever_fills_them() -> None:
     assert hidden.any() and np.array_equal(out["keypoint_score"] == 0, hidden)
 
 
+def as_a_view(transform: Transform) -> Transform:
+    return GrowingPolicy(weak=[T.Shear(0.0)], strong=[transform])[-1]
+
+
+class PlugInMask(Transform):
+    """A user's own mask: its params say which joints are hidden, nothing is declared."""
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        return {"mask": rng.uniform(batch.x.shape[2], batch.x.shape[3]) < 0.5}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        return batch.replace(x=batch.x.masked_fill(params["mask"][:, None, ..., None], 7.0))
+
+
+class PlugInShift(Transform):
+    """A user's own move of the frames, which is no linear transform."""
+
+    moves_presence = True
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        frames = batch.x.shape[2]
+        return {"frames": (torch.arange(frames) + rng.integers(frames, 1)) % frames}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        frames = params["frames"][:, :, None, None]
+        mask = batch.mask.take_along_dim(frames, 1)
+        return batch.replace(x=batch.x.take_along_dim(frames[:, None], 2), mask=mask)
+
+
+@pytest.mark.parametrize("wrap", [lambda t: t, lambda t: Compose([t]), lambda t: OneOf([t]), as_a_view])
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_scores_follow_a_plug_in(wrap: Any, p: float) -> None:
+    hidden = 0
+    for seed in range(4):
+        given_ = clip(keypoint_score=scores_of(clip()["keypoint"]))
+        torch.manual_seed(seed)
+        out = SkelAug(wrap(PlugInMask(p)))(dict(given_))
+        masked = (out["keypoint"] == 7).all(-1)
+        hidden += masked.sum()
+        assert np.array_equal(out["keypoint_score"], np.where(masked, 0, given_["keypoint_score"]))
+        keypoint = given_["keypoint"].copy()
+        keypoint[..., 2] = given_["keypoint_score"]
+        out = SkelAug(wrap(PlugInShift(p)))(given_ | {"keypoint": keypoint})
+        assert np.array_equal(out["keypoint_score"], out["keypoint"][..., 2])
+    assert hidden > 0
+
+
+def test_a_view_is_judged_without_the_stages_after_it() -> None:
+    policy = GrowingPolicy(weak=[T.Shear(0.5)], strong=[T.SkeleAdaIN(), T.JointMask(0.2, fill="token")])
+    assert SkelAug(policy, view="weak")(clip())["keypoint"].shape == clip()["keypoint"].shape
+    with pytest.raises(ValueError, match="learnable"):
+        SkelAug(policy, view="strong")
+
+
 @pytest.mark.parametrize(
     ("policy", "frames"),
     [
@@ -253,6 +309,8 @@ def test_absent_people_and_lost_joints_stay_zero(coords: int) -> None:
     assert (out["keypoint"][1] == 0).all() and (out["keypoint"][0, 4:6] == 0).all()
     assert (out["keypoint"][0, 0, 2] == 0).all() and (out["keypoint"][0, 0, 3] != 0).all()
     assert np.array_equal(out["keypoint_score"], score)
+    scored = SkelAug(IDENTITY)({**given_, "keypoint_score": np.ones_like(score)})["keypoint_score"]
+    assert (scored[1] == 0).all() and (scored[0, 4:6] == 0).all() and (scored[0, :4] == 1).all()
     bare = SkelAug(T.Translate((1, 2)))(
         dict(given_)
     )  # without scores a joint at the origin cannot be told from a lost one

@@ -164,6 +164,7 @@ for _name, _fine in {
     "label": "*",  # is not read
 }.items():
     CASES[f"SkelAug.{_name}"] = option(step, _name), _fine
+CASES["AugmentColumn.rows of the column"] = (lambda value: column(rows={"x": value})), "list, dict, meta"
 CASES["SkelAug.label of Mirror"] = option(relabelled, "label"), "negative, zero"
 CASES["SkelAug.num_clips"] = (lambda value: step(num_clips=value, frame_inds=np.arange(12))), "negative, zero"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skelaug import check, host
 from skelaug.batch import SkeletonBatch
+from skelaug.random import Rng
 
 if TYPE_CHECKING:
     from skelaug.transform import Transform
@@ -28,10 +29,11 @@ def drawn_for(n: int, size: int, device: torch.device) -> Tensor:
 def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> None:
     """Raise a ValueError unless ``params`` are ones that ``transform`` could have drawn for ``batch``.
 
-    ``transform.shapes`` says of every entry its name, type and axes, as in ``"frames: int<T N T, matrix: N D D"``: int64
-    below T, of shape (N, T). The types are ``int``, ``bool`` and, unsaid, floating point. Axes are N, C, D
-    (coordinates), T, L (frames of the result), V, M, a number, ``*`` for any, ``T|1`` for either, or ``G``, all axes of
-    the graph. ``""`` says that there are no params, ``None`` says nothing: then only N is checked.
+    ``transform.shapes`` says of every entry its name, type and axes, as in ``"frames: int<T N T, matrix: N D D"``:
+    int64 below T, of shape (N, T). The types are ``int``, ``bool`` and ``float``, the last of which may be left out.
+    Axes are N, C, D (coordinates), T, L (frames of the result), V, M, a number, ``*`` for any, or ``G``, all axes of
+    the graph. ``""`` says that there are no params. ``None`` says nothing: then one sample is drawn to see what they
+    look like.
     """
     who = f"{type(transform).__name__}.replay"
     if not isinstance(params, dict):
@@ -45,49 +47,70 @@ def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> Non
                 f"params along its first axis"
             )
     if transform.shapes is None:
+        _check_against_a_draw(who, transform, batch, params)
         return
     shapes = dict(entry.split(": ") for entry in transform.shapes.split(", ") if entry)
     if "apply" in params:
         shapes["apply"] = "bool N"
-    if params.keys() != shapes.keys():
-        raise ValueError(
-            f"{who}: params hold {sorted(params) or 'nothing'}, expected {sorted(shapes) or 'nothing'}; give what "
-            f"{type(transform).__name__}.sample(x) drew"
-        )
+    _check_names(who, params, shapes)
     for name, form in shapes.items():
         _check_entry(who, transform, batch, name, params[name], form)
+
+
+def _check_names(who: str, params: dict[str, Any], expected: Iterable[str]) -> None:
+    if params.keys() != set(expected):
+        raise ValueError(
+            f"{who}: params hold {sorted(params) or 'nothing'}, expected {sorted(expected) or 'nothing'}; give what "
+            f"sample(x) drew"
+        )
+
+
+def _check_against_a_draw(who: str, transform: Transform, batch: SkeletonBatch, params: dict[str, Any]) -> None:
+    """Compare with what the transform draws for the first sample; the global generator is left alone."""
+    if not len(batch) or torch.compiler.is_compiling():
+        return
+    one = batch.mapped(lambda v: v[:1])
+    drawn = transform.sample_batch(
+        one, Rng(1, batch.device, keys=torch.zeros(1, dtype=torch.int64, device=batch.device))
+    )
+    if "apply" in params:
+        drawn["apply"] = params["apply"][:1]
+    _check_names(who, params, drawn.keys() - ({"apply"} - params.keys()))
+    for (name, given), (_, expected) in zip(
+        _leaves(params), _leaves({key: drawn[key] for key in params}), strict=False
+    ):
+        if given.shape[1:] != expected.shape[1:] or given.dtype != expected.dtype:
+            raise ValueError(
+                f"{who}: params[{name!r}] is {given.dtype} {tuple(given.shape)}, expected {expected.dtype} "
+                f"{(len(batch), *expected.shape[1:])} to fit x {tuple(batch.x.shape)}; draw for this x with sample(x)"
+            )
 
 
 def _check_entry(who: str, transform: Transform, batch: SkeletonBatch, name: str, value: Any, form: str) -> None:
     n, c, t, v, m = batch.x.shape
     sizes = {"N": n, "C": c, "T": t, "L": transform.length or t, "V": v, "M": m}
-    kind, *axes = form.split() if form.startswith(("int", "bool")) else ["float", *form.split()]
+    kind, *axes = form.split() if form.startswith(("int", "bool", "float")) else ["float", *form.split()]
     kind, _, bound = kind.partition("<")
     if axes[-1:] == ["G"]:
         axes = list(map(str, transform.base_graph(batch).shape))  # type: ignore[operator]
     if "D" in axes:
         sizes["D"] = len(check.channels(type(transform).__name__, getattr(transform, "coords", None), batch.x))
-    expected = [
-        [None] if axis == "*" else [sizes[part] if part in sizes else int(part) for part in axis.split("|")]
-        for axis in axes
-    ]
+    expected = [None if axis == "*" else sizes[axis] if axis in sizes else int(axis) for axis in axes]
     fits = isinstance(value, Tensor) and value.ndim == len(expected)
-    fits = fits and all(None in options or size in options for size, options in zip(value.shape, expected, strict=True))
+    fits = fits and all(size is None or size == got for size, got in zip(expected, value.shape, strict=True))
     fits = fits and (value.dtype == _TYPES[kind] if kind in _TYPES else value.is_floating_point())
     if not fits:
         got = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        sizes_wanted = ", ".join("any" if None in options else " or ".join(map(str, options)) for options in expected)
+        wanted = ", ".join("any" if size is None else str(size) for size in expected)
         raise ValueError(
-            f"{who}: params[{name!r}] must be {kind} ({', '.join(axes)}) = ({sizes_wanted}) to fit x "
+            f"{who}: params[{name!r}] must be {kind} ({', '.join(axes)}) = ({wanted}) to fit x "
             f"{tuple(batch.x.shape)}, got {got}; draw for this x with sample(x)"
         )
-    if bound and value.numel() and host.readable(value):
-        low, high = value.min(), value.max()
-        if low < 0 or high >= sizes[bound]:
-            raise ValueError(
-                f"{who}: params[{name!r}] must lie in 0 … {sizes[bound] - 1} to fit x {tuple(batch.x.shape)}, got "
-                f"{int(low)} … {int(high)}"
-            )
+    if bound and host.readable(value) and not ((value >= 0) & (value <= sizes[bound] - 1)).all():
+        raise ValueError(
+            f"{who}: params[{name!r}] must lie in 0 … {sizes[bound] - 1} to fit x {tuple(batch.x.shape)}, got "
+            f"{value.min().item():g} … {value.max().item():g}"
+        )
 
 
 def _leaves(params: Any, name: str = "") -> Iterator[tuple[str, Any]]:

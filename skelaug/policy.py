@@ -45,8 +45,12 @@ def check_members(who: str, members: Iterable[Any]) -> tuple[Transform, ...]:
 def inherit(container: Transform, members: Iterable[Transform]) -> None:
     """Declare for a container what follows from its members."""
     members = tuple(members)
-    for name in ("data_dependent", "moves_presence", "on_stream"):
-        setattr(container, name, any(getattr(member, name) for member in members))
+    container.moves_presence = any(member.moves_presence for member in members)
+    container.on_stream = any(member.on_stream for member in members)
+    # An op that moves presence may read the data to do so, and a later member's draw looks at that presence.
+    container.data_dependent = any(
+        member.data_dependent or (member.moves_presence and not member.linear) for member in members
+    )
     lengths = [member.length for member in members if member.length is not None]
     container.length = lengths[-1] if lengths else None
 
@@ -116,7 +120,7 @@ class SoFar:
         """Go on behind a member that drew these params."""
         self._pending.append((member, params))
         outline, observed = self.outline, self.outline.observed
-        if member.moves_presence and member.linear:
+        if member.linear:
             before = observed
             observed = Presence(lambda: _change(member, params).only(*change.MAPS).moved(before).seen)
         elif member.moves_presence:

@@ -94,7 +94,8 @@ def as_python(value: Any) -> Any:
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim < 2):
         value = value.tolist()
     if type(value) is dict:
-        return {key: as_python(part) for key, part in value.items()}
+        converted = {key: as_python(part) for key, part in value.items()}
+        return value if all(converted[key] is part for key, part in value.items()) else converted
     if type(value) in (list, tuple):
         value = type(value)(map(as_python, value))
         return tuple(value) if value and all(isinstance(part, int | float) for part in value) else value

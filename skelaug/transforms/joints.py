@@ -57,7 +57,7 @@ class JointMask(Transform):
 
     on_stream = True
     linear = True
-    shapes = "mask: bool N T|1 V"
+    shapes = "mask: bool N T V"
 
     def __init__(
         self,
@@ -70,6 +70,8 @@ class JointMask(Transform):
         self.ratio = ratio
         self._range = check.span("JointMask", "ratio", ratio, low=0, high=1, single="fixed")
         self.per = check.choice("JointMask", "per", per, ("frame", "sequence"))
+        if per == "sequence":
+            self.shapes = "mask: bool N 1 V"
         self.fill = check_fill("JointMask", fill)
         self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
         self.linear = fill == 0

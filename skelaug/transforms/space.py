@@ -221,6 +221,7 @@ class Mirror(Transform):
         True
     """
 
+    moves_presence = True
     shapes = "matrix: N D, joints: int<V N V"
 
     def __init__(
@@ -301,6 +302,7 @@ class SwapSides(Transform):
     """
 
     linear = True
+    moves_presence = True
     shapes = "joints: int<V N V"
 
     def __init__(self, skeleton: Skeleton, p: float = 0.5) -> None:

@@ -135,7 +135,7 @@ class CropResize(Transform):
 
     linear = True
     moves_presence = True
-    shapes = "position: N L, drawn_for: N 0 T"
+    shapes = "position: float<T N L, drawn_for: N 0 T"
 
     def __init__(self, scale: tuple[float, float] = (0.5, 1.0), length: int = 64, align_corners: bool = True) -> None:
         super().__init__()
@@ -281,7 +281,7 @@ class Speed(Transform):
 
     linear = True
     moves_presence = True
-    shapes = "position: N T"
+    shapes = "position: float<T N T"
 
     def __init__(
         self, factor: tuple[float, float] = (0.8, 1.25), interpolation: str = "linear", p: float = 1.0
@@ -323,7 +323,7 @@ class TimeWarp(Transform):
 
     linear = True
     moves_presence = True
-    shapes = "position: N T"
+    shapes = "position: float<T N T"
 
     def __init__(self, strength: float = 0.5, knots: int = 5, p: float = 1.0) -> None:
         super().__init__(p)

@@ -97,11 +97,13 @@ class SkeleAdaIN(Transform):
     """
 
     data_dependent = True
-    shapes = "mean: N C T|1 1 M, std: N C T|1 1 M, paired: bool N T|1 1 M"
+    shapes = "mean: N C 1 1 M, std: N C 1 1 M, paired: bool N 1 1 M"
 
     def __init__(self, stats: str = "sequence", style: SkeletonBatch | Tensor | None = None, p: float = 1.0) -> None:
         super().__init__(p)
         self.stats = check.choice("SkeleAdaIN", "stats", stats, ("sequence", "frame"))
+        if stats == "frame":
+            self.shapes = "mean: N C T 1 M, std: N C T 1 M, paired: bool N T 1 M"
         self.style = as_style("SkeleAdaIN", style)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:

@@ -223,7 +223,7 @@ def refuse_all(
     call: Callable[[Any], Any],
     allowed: Iterable[str],
     more: Iterable[Any] = (),
-    left_out: str = "",
+    either: Iterable[str] = (),
 ) -> None:
     """Everything of the pool is refused in clear words, but what is ``allowed``; so is what is given besides.
 
@@ -552,8 +552,8 @@ SKELETON_WRONG: dict[str, list[Any]] = {
     "parents": [None, 5, [], [0, 0], [0, 1, 2], [1, 0, 0], [0, 0, 9], [0, 0, -1], [0, 0, 1.0], ["a"] * 3, [True, 0, 0]],
     "pairs": [None, 5, [1, 2], [(1,)], [(1, 2, 0)], [(1, 9)], [(1, 2), (2, 0)], [(1, 1)], [("a", "b")], "ab", [None]],
     "centre": [None, -1, 3, 1.0, "a", True, [0]],
-    "spine": [(0,), (0, 1, 2), (0, 9), (0, -1), 5, "ab", ("a", "b"), (0, 1.0), (), (1, 1)],
-    "shoulders": [(0,), (0, 1, 2), (0, 9), (0, -1), 5, "ab", ("a", "b"), (0, 1.0), (), (1, 1)],
+    "spine": [(0,), (0, 1, 2), (0, 9), (0, -1), 5, "ab", ("a", "b"), (0, 1.0), ()],
+    "shoulders": [(0,), (0, 1, 2), (0, 9), (0, -1), 5, "ab", ("a", "b"), (0, 1.0), ()],
     "limbs": [
         5,
         {"a": (0,)},
@@ -591,10 +591,10 @@ EDGES_WRONG: dict[str, list[Any]] = {
         [None],
         [(0, 0)],
     ],
-    "num_joints": [0, -1, 2, 9, 1.5, "a", True],
+    "num_joints": [0, -1, 1.5, "a", True],
     "root": [-1, 9, 1.5, "a", True],
     "centre": [-1, 9, 1.5, "a", True],
-    "joints": [5, ["a"], ["a", "a", "b"], "abc", [1, 2, 3]],
+    "joints": [5, ["a", "a", "b"], "abc", [1, 2, 3]],
     "pairs": [5, [1, 2], [(1,)], [(1, 9)], None],
     "shoulders": [(0,), (0, 1, 2), (0, 9), 5],
     "spine": [(0,), (0, 1, 2), (0, 9), 5],

@@ -14,7 +14,8 @@ from typing import IO, Any
 import numpy as np
 import torch
 
-from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.batch import SkeletonBatch
+from skelaug.layout import to_layout
 
 __all__ = ["ArrayError", "SequenceFile"]
 

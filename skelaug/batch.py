@@ -1,12 +1,9 @@
-"""The data model: :class:`SkeletonBatch`, presence (who is there in which frame) and layouts."""
+"""The data model: :class:`SkeletonBatch`, a batch of skeleton sequences and who is observed in it."""
 
 from __future__ import annotations
 
-import functools
-import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -14,33 +11,12 @@ from torch.nn.functional import pad
 from torch.utils import _pytree as pytree
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-if TYPE_CHECKING:
-    from skelaug.functional.time import Span
+from skelaug.host import readable
+from skelaug.presence import Presence, infer_presence
 
-__all__ = ["SkeletonBatch", "infer_presence", "to_layout"]
-
-
-def infer_presence(x: Tensor) -> Tensor:
-    """Find who is there: a person is absent in a frame where all its joints are exactly 0, the field's padding.
-
-    Args:
-        x: ``(N, C, T, V, M)``.
-
-    Returns:
-        bool ``(N, T, 1, M)``: a mask that broadcasts over the joints.
-    """
-    n, c, t, v, m = x.shape
-    # A byte per entry, folded over the few channels first: a quarter of the memory traffic of a reduction over x.
-    # Bitwise, because logical_or converts its arguments.
-    seen = functools.reduce(torch.bitwise_or, x.bool().unbind(1)) if c else x.new_zeros(n, t, v, m, dtype=torch.bool)
-    word = {2: torch.int16, 4: torch.int32}.get(m)
-    if word is None or v > 255 or not seen.is_contiguous():
-        return seen.any(2, keepdim=True)
-    # All persons of a joint as one word: its bytes count the joints of each, several times faster than any().
-    return seen.view(word).view(n * t, v).sum(1, dtype=word).view(torch.uint8).bool().view(n, t, 1, m)
+__all__ = ["SkeletonBatch", "check_x"]
 
 
-@dataclass(eq=False, repr=False)
 class SkeletonBatch:
     """A batch of skeleton sequences, who is observed in it, and what belongs to it. Immutable by convention.
 
@@ -48,13 +24,13 @@ class SkeletonBatch:
         x: floating point ``(N, C, T, V, M)`` = sample, coordinate, frame, joint, person.
         mask: bool ``(N, T, V, M)``, True where observed. ``None`` infers it: a person is absent in a frame where all
             its joints are exactly 0.
-        graph: adjacency per sample, ``(N, K, V, V)`` or, per layer, ``(N, L, K, V, V)``.
+        graph: adjacency per sample, floating point ``(N, K, V, V)`` or, per layer, ``(N, L, K, V, V)``.
         label: ``(N,)``, one class index a sample.
 
     Unobserved entries of ``x`` are set to 0 once, here, so that NaN or 99.9 padding never spreads.
 
     Raises:
-        TypeError: ``x`` is not a floating-point tensor or ``mask`` is not bool.
+        TypeError: ``x`` or ``graph`` is not a floating-point tensor, ``mask`` is not bool, ``label`` is no tensor.
         ValueError: a shape is off.
 
     Example:
@@ -64,65 +40,104 @@ class SkeletonBatch:
     """
 
     x: Tensor
-    mask: Tensor | None = None
-    graph: Tensor | None = None
-    label: Tensor | None = None
-    _found: Span | None = field(default=None, init=False)  # of the mask, once it was asked for
-    _own: bool = field(default=False, init=False)  # x was made on the way here: the next step may overwrite it
+    graph: Tensor | None
+    label: Tensor | None
+    observed: Presence
 
-    def __post_init__(self) -> None:
-        x = check_x(self.x, "SkeletonBatch")
-        n, _, t, v, m = x.shape
-        if self.mask is None:
-            self.mask = infer_presence(x).expand(n, t, v, m)
-            return self._check_rest()
-        if not isinstance(self.mask, Tensor) or self.mask.dtype != torch.bool:
-            got = self.mask.dtype if isinstance(self.mask, Tensor) else type(self.mask).__name__
-            raise TypeError(f"SkeletonBatch(mask=…): mask must be a bool tensor, got {got}; write mask.bool()")
-        if self.mask.shape != (n, t, v, m):
-            raise ValueError(
-                f"SkeletonBatch(mask=…): mask must be (N, T, V, M) = {(n, t, v, m)} to fit x {tuple(x.shape)}, "
-                f"got {tuple(self.mask.shape)}"
-            )
-        self.x = torch.where(self.mask[:, None], x, 0)
-        return self._check_rest()
-
-    def _check_rest(self) -> None:
-        n, v = self.x.shape[0], self.x.shape[3]
-        if self.graph is not None:
-            shape = tuple(self.graph.shape)
-            if len(shape) not in (4, 5) or shape[0] != n or shape[-2:] != (v, v):
-                raise ValueError(
-                    f"SkeletonBatch(graph=…): graph must be (N, K, V, V) or (N, L, K, V, V) with N={n}, V={v}, got "
-                    f"{shape}"
-                )
-        if self.label is not None and self.label.shape[:1] != (n,):
-            raise ValueError(
-                f"SkeletonBatch(label=…): label must have N={n} entries first, got shape {tuple(self.label.shape)}"
-            )
+    def __init__(
+        self, x: Tensor, mask: Tensor | None = None, graph: Tensor | None = None, label: Tensor | None = None
+    ) -> None:
+        check_x(x, "SkeletonBatch")
+        if mask is None:
+            self.observed = Presence.of(infer_presence(x))
+        else:
+            self.observed = Presence.of(_check_mask(x, mask, "SkeletonBatch"))
+            x = torch.where(mask[:, None], x, 0)
+        self.x, self.graph, self.label = x, graph, label
+        _check_rest(self, "SkeletonBatch")
 
     @classmethod
-    def _trusted(cls, x: Tensor, mask: Tensor | None, graph: Tensor | None, label: Tensor | None) -> SkeletonBatch:
-        """Build without checks or zeroing: for parts that already obey the invariants.
+    def of(cls, x: Tensor | SkeletonBatch, who: str = "SkeletonBatch.of") -> SkeletonBatch:
+        """``x`` as a batch; who is present in a plain tensor is found when somebody first asks.
 
-        Inside transforms ``mask`` may be ``None`` (no member asks for it) or ``(N, T, 1, M)`` (inferred from a plain
-        tensor: whole persons).
+        Args:
+            x: ``(N, C, T, V, M)`` or a SkeletonBatch, which is returned as it is.
+            who: for the message of an error.
         """
-        new = object.__new__(cls)
-        new.x, new.mask, new.graph, new.label = x, mask, graph, label
-        new._found, new._own = None, False
-        return new
+        if isinstance(x, SkeletonBatch):
+            return x
+        check_x(x, who)
+        return cls.trusted(x, Presence(lambda: infer_presence(x)))
+
+    @classmethod
+    def trusted(
+        cls, x: Tensor, observed: Presence, graph: Tensor | None = None, label: Tensor | None = None
+    ) -> SkeletonBatch:
+        """Build without checks: ``x`` is 0 where it is not observed, and the shapes fit."""
+        batch = object.__new__(cls)
+        batch.x, batch.observed, batch.graph, batch.label = x, observed, graph, label
+        return batch
+
+    @property
+    def mask(self) -> Tensor:
+        """Bool ``(N, T, V, M)``: True where observed."""
+        return self.observed.seen.expand(self.x.shape[0], *self.x.shape[2:])
+
+    @property
+    def seen(self) -> Tensor:
+        """The mask, as ``(N, T, 1, M)`` where it says the same of all joints of a person: less work."""
+        return self.observed.seen
+
+    @property
+    def presence(self) -> Tensor:
+        """Bool ``(N, T, M)``: the person has at least one observed joint in the frame."""
+        return self.seen.any(2)
 
     def replace(self, **changes: Any) -> SkeletonBatch:
-        """A copy with some fields changed, unchecked: ``x`` must already be 0 where ``mask`` is False."""
-        parts = {"x": self.x, "mask": self.mask, "graph": self.graph, "label": self.label} | changes
-        return SkeletonBatch._trusted(**parts)
+        """A copy with some of ``x``, ``mask``, ``graph`` and ``label`` changed; ``x`` is set to 0 where not observed.
+
+        Raises:
+            TypeError: no such part, or a part of the wrong type.
+            ValueError: shapes do not fit; an ``x`` with another number of frames, joints or persons needs a ``mask``.
+        """
+        who = "SkeletonBatch.replace"
+        unknown = sorted(changes.keys() - {"x", "mask", "graph", "label"})
+        if unknown:
+            raise TypeError(f"{who}({unknown[0]}=…): a batch has x, mask, graph and label")
+        x = check_x(changes.get("x", self.x), who)
+        observed = self.observed
+        if "mask" in changes:
+            observed = Presence.of(_check_mask(x, changes["mask"], who))
+        elif x.shape[:1] + x.shape[2:] != self.x.shape[:1] + self.x.shape[2:]:
+            raise ValueError(
+                f"{who}(x=…): x is {tuple(x.shape)}, the batch {tuple(self.x.shape)}: with other N, T, V or M give the "
+                f"mask that belongs to x, too"
+            )
+        if "x" in changes or "mask" in changes:
+            x = torch.where(observed.seen[:, None], x, 0)
+        graph, label = changes.get("graph", self.graph), changes.get("label", self.label)
+        batch = SkeletonBatch.trusted(x, observed, graph, label)
+        _check_rest(batch, who)
+        return batch
+
+    def with_parts(self, **changes: Any) -> SkeletonBatch:
+        """:meth:`replace` without checks, for ops that keep the promises of :meth:`trusted`; ``observed`` is a part."""
+        parts = {"x": self.x, "observed": self.observed, "graph": self.graph, "label": self.label} | changes
+        return SkeletonBatch.trusted(**parts)
 
     @classmethod
     def from_list(cls, clips: Sequence[Tensor], label: Tensor | None = None) -> SkeletonBatch:
         """Join clips ``(C, T_i, V, M)`` of unequal length, padded with absent frames to the longest."""
+        who = "SkeletonBatch.from_list(clips)"
+        if isinstance(clips, Tensor) or not isinstance(clips, Iterable):
+            raise TypeError(f"{who}: needs a list of clips (C, T, V, M), got {type(clips).__name__}")
+        clips = list(clips)
         if not clips:
-            raise ValueError("SkeletonBatch.from_list(clips): needs at least one clip (C, T, V, M), got none")
+            raise ValueError(f"{who}: needs at least one clip (C, T, V, M), got none")
+        for i, clip in enumerate(clips):
+            if not isinstance(clip, Tensor) or clip.ndim != 4:
+                shape = tuple(clip.shape) if isinstance(clip, Tensor) else type(clip).__name__
+                raise ValueError(f"{who}: clip {i} must be a tensor (C, T, V, M), got {shape}")
         batch = cls.cat([cls(clip[None]) for clip in clips])
         return cls(batch.x, batch.mask, label=label)
 
@@ -131,117 +146,170 @@ class SkeletonBatch:
         """Take ``x (N, C, T, V, M)`` of which sample i is valid in its first ``lengths[i]`` frames, absent after.
 
         Within its length a person whose joints are all exactly 0 in a frame is absent in that frame.
+
+        Raises:
+            TypeError: lengths are not whole numbers.
+            ValueError: not one length a sample, or, on a CPU, one outside 0 … T. (To look at lengths on another device
+                would wait for it.)
         """
-        check_x(x, "SkeletonBatch.from_lengths")
-        lengths = torch.as_tensor(lengths, device=x.device)
-        if lengths.shape != (x.shape[0],):
-            raise ValueError(
-                f"SkeletonBatch.from_lengths(lengths=…): one length a sample, {x.shape[0]}, got {tuple(lengths.shape)}"
-            )
-        valid = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
-        mask = infer_presence(x) & valid[:, :, None, None]
-        return cls(x, mask.expand(-1, -1, x.shape[3], -1), label=label)
+        who = "SkeletonBatch.from_lengths"
+        check_x(x, who)
+        try:
+            counts = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"{who}(lengths={lengths!r}): lengths must be whole numbers (N,): {error}") from error
+        if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
+            raise TypeError(f"{who}(lengths=…): lengths must be whole numbers, got {counts.dtype}; write .long()")
+        if counts.shape != (x.shape[0],):
+            raise ValueError(f"{who}(lengths=…): one length a sample, {x.shape[0]}, got {tuple(counts.shape)}")
+        frames = x.shape[2]
+        if readable(counts) and ((counts < 0) | (counts > frames)).any():
+            raise ValueError(f"{who}(lengths=…): each length must lie in 0 … {frames}, got {counts.tolist()}")
+        valid = torch.arange(frames, device=x.device) < counts.to(x.device)[:, None]
+        seen = infer_presence(x) & valid[:, :, None, None]
+        return cls(x, seen.expand(-1, -1, x.shape[3], -1), label=label)
 
     @classmethod
     def cat(cls, batches: Sequence[SkeletonBatch]) -> SkeletonBatch:
         """Join batches along N, shorter ones padded with absent frames; a DataLoader's collate calls this."""
+        who = "SkeletonBatch.cat(batches)"
+        batches = list(batches) if isinstance(batches, Iterable) else [batches]
+        if not all(isinstance(batch, SkeletonBatch) for batch in batches):
+            raise TypeError(f"{who}: needs a list of SkeletonBatches, got {batches!r}")
         if not batches:
-            raise ValueError("SkeletonBatch.cat(batches): needs at least one batch, got none")
+            raise ValueError(f"{who}: needs at least one batch, got none")
         for name in ("graph", "label"):
             if len({getattr(b, name) is None for b in batches}) > 1:
-                raise ValueError(f"SkeletonBatch.cat(batches): {name} must be set on all batches or on none")
+                raise ValueError(f"{who}: {name} must be set on all batches or on none")
         shapes = {(b.x.shape[1], *b.x.shape[3:]) for b in batches}
         if len(shapes) > 1:
-            raise ValueError(f"SkeletonBatch.cat(batches): all must share (C, V, M), got {sorted(shapes)}")
+            raise ValueError(f"{who}: all must share (C, V, M), got {sorted(shapes)}")
+        graphs = {b.graph.shape[1:] for b in batches if b.graph is not None}
+        if len(graphs) > 1:
+            raise ValueError(f"{who}: all graphs must have one shape, got {sorted(map(tuple, graphs))}")
         frames = max(b.x.shape[2] for b in batches)
 
-        def join(name: str, frame_dim: int | None = None) -> Tensor | None:
-            parts = [getattr(b, name) for b in batches]
+        def join(parts: list[Any], frame_axis: int | None = None) -> Any:
             if parts[0] is None:
                 return None
-            if frame_dim is not None:
-                tail = (0, 0) * (parts[0].ndim - frame_dim - 1)
-                parts = [pad(v, (*tail, 0, frames - v.shape[frame_dim])) for v in parts]
+            if frame_axis is not None:
+                after = (0, 0) * (parts[0].ndim - frame_axis - 1)
+                parts = [pad(v, (*after, 0, frames - v.shape[frame_axis])) for v in parts]
             return torch.cat(parts)
 
-        x = join("x", 2)
-        assert x is not None
-        return cls._trusted(x, join("mask", 1), join("graph"), join("label"))
+        thin = all(b.seen.shape[2] == 1 for b in batches)
+        seen = join([b.seen if thin else b.mask for b in batches], 1)
+        rest = (join([getattr(b, name) for b in batches]) for name in ("graph", "label"))
+        return cls.trusted(join([b.x for b in batches], 2), Presence.of(seen), *rest)
 
-    def _whole_persons(self) -> SkeletonBatch:
-        """The same, with a mask that says one thing for all joints of a person as ``(N, T, 1, M)``, where strides tell.
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> SkeletonBatch:
+        """``change`` done to every part; to who is observed when somebody asks."""
+        parts = (None if v is None else change(v) for v in (self.graph, self.label))
+        return SkeletonBatch.trusted(change(self.x), self.observed.moved(change), *parts)
 
-        Such a mask is a fraction of the work; :meth:`_every_joint` undoes it.
+    def merged(
+        self, new: SkeletonBatch, choose: Callable[[Tensor, Tensor], Tensor], before: SkeletonBatch | None = None
+    ) -> SkeletonBatch:
+        """This batch with some samples from ``new``: every part that an op changed is chosen from the two.
+
+        Args:
+            new: what the op gave.
+            choose: makes a part of the result from the old one and the new one.
+            before: what the op was given, if not this batch; a part that it gave back as it was is not chosen from.
         """
-        mask = self.mask
-        return self.replace(mask=mask[:, :, :1] if mask is not None and mask.stride(2) == 0 else mask)
+        before = self if before is None else before
 
-    def _every_joint(self) -> SkeletonBatch:
-        assert self.mask is not None
-        return self.replace(mask=self.mask.expand(self.x.shape[0], *self.x.shape[2:]))
+        def part(name: str) -> Any:
+            old, given, changed = getattr(self, name), getattr(before, name), getattr(new, name)
+            if changed is given:
+                return old
+            if old is None:
+                raise ValueError(f"a transform with p < 1 made a {name} where there was none; give the batch a {name}")
+            return choose(old, changed)
 
-    def _made_from(self, before: SkeletonBatch) -> SkeletonBatch:
-        """The same; the next step may overwrite an ``x`` that is new, or that was nobody else's before."""
-        self._own = not self.x.requires_grad and (before._own or self.x is not before.x)
-        return self
+        def seen() -> Tensor:
+            old, changed = self.seen, new.seen
+            joints = max(old.shape[2], changed.shape[2])
+            old, changed = (v.expand(-1, -1, joints, -1) for v in (old, changed))
+            return choose(old, changed)
 
-    @property
-    def _span(self) -> Span:
-        """The frames from the first to the last with anybody; found once for all draws from this batch."""
-        if self._found is None:
-            from skelaug.functional.time import Span
+        observed = self.observed if new.observed is before.observed else Presence(seen)
+        return SkeletonBatch.trusted(part("x"), observed, part("graph"), part("label"))
 
-            assert self.mask is not None
-            self._found = Span(self.mask)
-        return self._found
+    def like(self, x: Tensor | SkeletonBatch) -> Any:
+        """This batch in the form in which ``x`` came: a SkeletonBatch, or its tensor alone.
 
-    def _map(self, f: Callable[[Tensor], Tensor]) -> SkeletonBatch:
-        return SkeletonBatch._trusted(*(None if v is None else f(v) for v in self._parts()))  # type: ignore[arg-type]
-
-    def _parts(self) -> tuple[Tensor | None, ...]:
-        return self.x, self.mask, self.graph, self.label
+        Raises:
+            TypeError: ``x`` is a tensor, and some transform gave the batch a graph.
+        """
+        if isinstance(x, SkeletonBatch):
+            return self if self is x else self.settled()
+        if self.graph is not None:
+            raise TypeError(
+                "a transform acts on the graph, which a Tensor cannot carry: wrap it, as in skelaug.SkeletonBatch(x)"
+            )
+        return self.x
 
     def __len__(self) -> int:
         return self.x.shape[0]
 
     def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> SkeletonBatch:
         """Choose samples; the result is always a batch: ``batch[3]`` holds one sample."""
-        if isinstance(index, int):
-            if not -len(self) <= index < len(self):
-                raise IndexError(f"sample {index} of a SkeletonBatch with {len(self)} samples")
-            index = slice(index % len(self), index % len(self) + 1)
-        return self._map(lambda v: v[index])
+        if isinstance(index, slice):
+            return self._settled(lambda v: v[index])
+        if not isinstance(index, bool) and hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0:
+            position = int(index)  # type: ignore[arg-type]
+            if not -len(self) <= position < len(self):
+                raise IndexError(f"sample {position} of a SkeletonBatch with {len(self)} samples")
+            return self[position % len(self) : position % len(self) + 1]
+        try:
+            chosen = index if isinstance(index, Tensor) else torch.as_tensor(index, device="cpu")
+        except (TypeError, ValueError, RuntimeError):
+            chosen = torch.empty(0, 0)
+        if isinstance(index, tuple) or chosen.ndim != 1 or chosen.is_floating_point() or chosen.is_complex():
+            if not (isinstance(index, list) and not index):
+                raise TypeError(
+                    f"SkeletonBatch[{index!r}]: choose samples by a number, a slice, or whole numbers or bools (N,); "
+                    f"frames, joints and persons are chosen on batch.x"
+                )
+            chosen = torch.empty(0, dtype=torch.int64)
+        if chosen.dtype == torch.bool and chosen.shape[0] != len(self):
+            raise IndexError(f"SkeletonBatch[…]: {chosen.shape[0]} bools for {len(self)} samples")
+        if readable(chosen) and chosen.dtype != torch.bool and ((chosen < -len(self)) | (chosen >= len(self))).any():
+            raise IndexError(f"SkeletonBatch[{chosen.tolist()}]: a batch of {len(self)} samples")
+        return self._settled(lambda v: v[chosen.to(v.device)])
+
+    def _settled(self, change: Callable[[Tensor], Tensor]) -> SkeletonBatch:
+        """:meth:`mapped`, with presence looked at now."""
+        return self.mapped(change).settled()
+
+    def settled(self) -> SkeletonBatch:
+        """The same batch, its presence looked at: what leaves a transform, and can be pickled."""
+        return self.with_parts(observed=Presence.of(self.seen))
 
     def to(self, *args: Any, **kwargs: Any) -> SkeletonBatch:
         """Like ``Tensor.to`` for every part; a dtype changes ``x`` and ``graph`` only."""
         x = self.x.to(*args, **kwargs)
         graph = None if self.graph is None else self.graph.to(*args, **kwargs)
         rest = {k: v for k, v in kwargs.items() if k == "non_blocking"}
-        mask, label = (None if v is None else v.to(x.device, **rest) for v in (self.mask, self.label))
-        return SkeletonBatch._trusted(x, mask, graph, label)
+        label = None if self.label is None else self.label.to(x.device, **rest)
+        return SkeletonBatch.trusted(x, Presence.of(self.seen.to(x.device, **rest)), graph, label)
 
     def pin_memory(self) -> SkeletonBatch:
         """Every part in pinned memory (a DataLoader with ``pin_memory=True`` calls this)."""
-        return self._map(lambda v: v.contiguous().pin_memory())  # an expanded mask has nothing to be copied into
+        return self._settled(lambda v: v.contiguous().pin_memory())
 
     @property
     def device(self) -> torch.device:
         """The device of ``x``."""
         return self.x.device
 
-    @property
-    def presence(self) -> Tensor:
-        """Bool ``(N, T, M)``: the person has at least one observed joint in the frame."""
-        assert self.mask is not None
-        return self.mask.any(2)
+    def __reduce__(self) -> Any:
+        return _unpickle, (self.x, self.seen, self.graph, self.label)
 
     def __repr__(self) -> str:
-        parts = [f"x={tuple(self.x.shape)} {self.x.dtype} {self.x.device}"]
-        parts += [
-            f"{k}={tuple(v.shape)}"
-            for k, v in (("mask", self.mask), ("graph", self.graph), ("label", self.label))
-            if v is not None
-        ]
+        parts = [f"x={tuple(self.x.shape)} {self.x.dtype} {self.x.device}", f"mask={tuple(self.mask.shape)}"]
+        parts += [f"{name}={tuple(v.shape)}" for name in ("graph", "label") if (v := getattr(self, name)) is not None]
         return f"SkeletonBatch({', '.join(parts)})"
 
 
@@ -262,16 +330,53 @@ def check_x(x: Any, who: str) -> Tensor:
     return x
 
 
+def _check_mask(x: Tensor, mask: Any, who: str) -> Tensor:
+    """``mask`` if it is bool ``(N, T, V, M)``; as ``(N, T, 1, M)`` where its strides say that joints share it."""
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"{who}(mask=…): mask must be a bool tensor, got {got}; write mask.bool()")
+    n, _, t, v, m = x.shape
+    if mask.shape != (n, t, v, m):
+        raise ValueError(
+            f"{who}(mask=…): mask must be (N, T, V, M) = {(n, t, v, m)} to fit x {tuple(x.shape)}, got "
+            f"{tuple(mask.shape)}"
+        )
+    return mask[:, :, :1] if v and mask.stride(2) == 0 else mask
+
+
+def _check_rest(batch: SkeletonBatch, who: str) -> None:
+    n, v = batch.x.shape[0], batch.x.shape[3]
+    graph, label = batch.graph, batch.label
+    if graph is not None:
+        if not isinstance(graph, Tensor) or not graph.is_floating_point():
+            got = graph.dtype if isinstance(graph, Tensor) else type(graph).__name__
+            raise TypeError(f"{who}(graph=…): graph must be a floating-point tensor, got {got}")
+        shape = tuple(graph.shape)
+        if len(shape) not in (4, 5) or shape[0] != n or shape[-2:] != (v, v):
+            raise ValueError(
+                f"{who}(graph=…): graph must be (N, K, V, V) or (N, L, K, V, V) with N={n}, V={v}, got {shape}"
+            )
+    if label is not None:
+        if not isinstance(label, Tensor):
+            raise TypeError(f"{who}(label=…): label must be a tensor (N,), got {type(label).__name__}")
+        if label.shape[:1] != (n,):
+            raise ValueError(f"{who}(label=…): label must have N={n} entries first, got shape {tuple(label.shape)}")
+
+
+def _unpickle(x: Tensor, seen: Tensor, graph: Tensor | None, label: Tensor | None) -> SkeletonBatch:
+    return SkeletonBatch.trusted(x, Presence.of(seen), graph, label)
+
+
 def _flatten(batch: SkeletonBatch) -> tuple[list[Tensor], tuple[bool, ...]]:
     """The parts that are set, as torch's pytrees want them: a missing one must not reach the mapped function."""
-    parts = batch._parts()
+    parts = batch.x, batch.mask, batch.graph, batch.label
     return [part for part in parts if part is not None], tuple(part is not None for part in parts)
 
 
-def _unflatten(parts: Iterable[Any], there: tuple[bool, ...]) -> SkeletonBatch:
-    given = iter(parts)
-    x, mask, graph, label = (next(given) if part else None for part in there)
-    return SkeletonBatch._trusted(cast("Tensor", x), mask, graph, label)
+def _unflatten(parts: Iterable[Any], is_set: tuple[bool, ...]) -> SkeletonBatch:
+    values = iter(parts)
+    x, mask, graph, label = (next(values) if part else None for part in is_set)
+    return SkeletonBatch.trusted(cast("Tensor", x), Presence.of(cast("Tensor", mask)), graph, label)
 
 
 pytree.register_pytree_node(
@@ -281,100 +386,3 @@ pytree.register_pytree_node(
     serialized_type_name="skelaug.SkeletonBatch",
 )
 default_collate_fn_map[SkeletonBatch] = lambda batches, *, collate_fn_map=None: SkeletonBatch.cat(batches)
-
-
-def _parse_layout(layout: str) -> list[str]:
-    """``"NT(MVC)"`` -> ``["N", "T", "MVC"]``; more than one letter in an entry is a flattened axis."""
-    axes: list[str] = []
-    group: str | None = None
-    for char in layout.replace(" ", ""):
-        if char == "(" and group is None:
-            group = ""
-        elif char == ")" and group:
-            axes.append(group)
-            group = None
-        elif char in "NCTVM" and group is not None:
-            group += char
-        elif char in "NCTVM":
-            axes.append(char)
-        else:
-            raise ValueError(
-                f"to_layout: cannot read {layout!r} at {char!r}; layouts look like 'NCTVM' or 'N T (M V C)'"
-            )
-    letters = "".join(axes)
-    if group is not None or len(set(letters)) != len(letters) or not letters:
-        raise ValueError(f"to_layout: {layout!r} must name each of N, C, T, V, M at most once and close its bracket")
-    return axes
-
-
-def to_layout(x: Tensor, source: str, target: str, *, contiguous: bool = False, **sizes: int) -> Tensor:
-    """Change the order of axes by letters: N sample, C coordinate, T frame, V joint, M person.
-
-    A letter that only the target has becomes an axis of size 1; one that only the source has must be of size 1.
-    Brackets flatten axes, the last letter running fastest: ``"N T (M V C)"`` is CTR-GCN's files, ``"N T (V C M)"``
-    skeleton-contrast's.
-
-    Args:
-        x: the tensor; a permuted view of it is returned wherever the target can be expressed as one.
-        source: its layout, e.g. ``"NMTVC"``.
-        target: the layout wanted, e.g. ``"NCTVM"``.
-        contiguous: copy into memory order of the target.
-        **sizes: sizes of bracketed axes of the source, e.g. ``M=2, C=3``; at most one of a bracket may be left out.
-
-    Returns:
-        The tensor in the target layout, bit-equal values.
-
-    Raises:
-        ValueError: a layout cannot be read, does not fit ``x``, or sizes are missing or do not divide.
-
-    Example:
-        >>> to_layout(torch.zeros(8, 2, 50, 25, 3), "NMTVC", "NCTVM").shape
-        torch.Size([8, 3, 50, 25, 2])
-        >>> to_layout(torch.zeros(8, 50, 150), "N T (M V C)", "NCTVM", M=2, C=3).shape
-        torch.Size([8, 3, 50, 25, 2])
-    """
-    axes, wanted = _parse_layout(source), _parse_layout(target)
-    if x.ndim != len(axes):
-        raise ValueError(f"to_layout: layout {source!r} has {len(axes)} axes, x has {x.ndim}: shape {tuple(x.shape)}")
-    unknown = set(sizes) - set("NCTVM")
-    if unknown:
-        raise ValueError(f"to_layout: unknown size {sorted(unknown)}; sizes are named N, C, T, V, M")
-    shape: list[int] = []
-    for axis, size in zip(axes, x.shape, strict=True):
-        shape += _split(axis, size, sizes, source)
-    x = x.reshape(shape)
-    letters = list(itertools.chain(*axes))
-    final = list(itertools.chain(*wanted))
-    for letter in [a for a in letters if a not in final]:
-        dim = letters.index(letter)
-        if x.shape[dim] != 1:
-            raise ValueError(f"to_layout: {target!r} lacks {letter}, which has size {x.shape[dim]} in x, not 1")
-        x = x.squeeze(dim)
-        letters.remove(letter)
-    for letter in [a for a in final if a not in letters]:
-        x = x.unsqueeze(-1)
-        letters.append(letter)
-    x = x.permute([letters.index(a) for a in final])
-    if any(len(axis) > 1 for axis in wanted):
-        named = dict(zip(final, x.shape, strict=True))
-        x = x.reshape([functools.reduce(lambda a, b: a * named[b], axis, 1) for axis in wanted])
-    return x.contiguous() if contiguous else x
-
-
-def _split(axis: str, size: int, sizes: dict[str, int], source: str) -> list[int]:
-    """The sizes of the letters of one axis of length ``size``; at most one of them may be unknown."""
-    if len(axis) == 1:
-        if sizes.get(axis, size) != size:
-            raise ValueError(f"to_layout: {axis}={sizes[axis]} was given, but x has {axis}={size}")
-        return [size]
-    missing = [a for a in axis if a not in sizes]
-    known = functools.reduce(lambda a, b: a * sizes.get(b, 1), axis, 1)
-    if len(missing) > 1:
-        raise ValueError(
-            f"to_layout: to split ({axis}) of {source!r}, name all but one of its sizes; missing {', '.join(missing)}"
-        )
-    if known <= 0 or size % known or (not missing and known != size):
-        raise ValueError(
-            f"to_layout: ({axis}) of {source!r} has {size} entries, not a multiple of the sizes given: {sizes}"
-        )
-    return [sizes[a] if a in sizes else size // known for a in axis]

@@ -11,7 +11,18 @@ from torch import Tensor
 
 from skelaug.skeleton import Skeleton
 
-__all__ = ["channels", "choice", "constant", "coordinates", "count", "number", "skeleton", "span"]
+__all__ = [
+    "channels",
+    "choice",
+    "constant",
+    "coordinates",
+    "count",
+    "joints",
+    "number",
+    "probability",
+    "skeleton",
+    "span",
+]
 
 
 def _is_number(value: Any) -> bool:
@@ -23,6 +34,13 @@ def number(who: str, name: str, value: Any, low: float = -math.inf, high: float 
     if _is_number(value) and low <= value <= high:
         return float(value)
     raise ValueError(f"{who}({name}={value!r}): {name} must be a number{_bounds(low, high)}, got {value!r}")
+
+
+def probability(who: str, p: Any) -> float:
+    """``p`` if it is a number in ``[0, 1]``."""
+    if _is_number(p) and 0 <= p <= 1:
+        return float(p)
+    raise ValueError(f"{who}(p={p!r}): p must be a probability, 0 ≤ p ≤ 1, got {p!r}")
 
 
 def count(who: str, name: str, value: Any, low: int = 1) -> int:
@@ -108,28 +126,14 @@ def channels(who: str, coords: tuple[int, ...] | None, x: Tensor, allowed: Seque
 
 
 def constant(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
-    """A small tensor of known values on ``device``.
+    """A small tensor of known values on ``device``; floats are float32 unless ``dtype`` says otherwise.
 
     ``torch.tensor(values, device="cuda")`` would wait for the stream; an asynchronous copy does not.
     """
-    return torch.tensor(values, dtype=dtype).to(device, non_blocking=True)
-
-
-class Table:
-    """Numbers known in advance, to lie beside tensors on a CPU at next to no cost, elsewhere by :func:`constant`."""
-
-    def __init__(self, values: list[int] | list[float] | list[list[float]], dtype: torch.dtype) -> None:
-        self._values, self._dtype = values, dtype
-        self._host: Tensor | None = None
-
-    def on(self, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """The numbers as a tensor that lies where ``like`` lies."""
-        if type(like) is not Tensor or not like.is_cpu or torch.compiler.is_compiling():
-            return constant(self._values, like.device, dtype or self._dtype)
-        if self._host is None:  # not before it is sure that no mode is on in which this would be a fake tensor
-            with torch.inference_mode(False):
-                self._host = torch.tensor(self._values, dtype=self._dtype)
-        return self._host if dtype is None else self._host.to(dtype)
+    host = torch.tensor(values, dtype=dtype, device="cpu")
+    if dtype is None and host.is_floating_point():
+        host = torch.tensor(values, dtype=torch.float32, device="cpu")
+    return host.to(device, non_blocking=True)
 
 
 def skeleton(who: str, value: Any) -> Skeleton:
@@ -140,3 +144,12 @@ def skeleton(who: str, value: Any) -> Skeleton:
         f"{who}(skeleton={value!r}): skeleton must be a Skeleton, such as skelaug.skeletons['ntu25'] or "
         f"skelaug.Skeleton.from_edges(…), got {type(value).__name__}"
     )
+
+
+def joints(who: str, skeleton: Skeleton | None, x: Tensor) -> None:
+    """Raise if ``x (N, C, T, V, M)`` has another number of joints than the skeleton of a transform."""
+    if skeleton is not None and x.shape[3] != len(skeleton):
+        raise ValueError(
+            f"{who}: skeleton {skeleton.name!r} has {len(skeleton)} joints, x has {x.shape[3]} (axis 3 of "
+            f"{tuple(x.shape)}); pass the skeleton of the data"
+        )

@@ -168,7 +168,7 @@ def _from_dict(data: Any, bones: Skeleton | None) -> Any:
         )
     kind = _find_type(data["type"])
     if kind is None:
-        known = sorted([*TYPES, *plugins.names("transforms")])
+        known = sorted([*TYPES, *transforms.registry.names()])
         raise ValueError(f"from_dict: unknown type {data['type']!r}; known: {', '.join(known)}")
     arguments = {k: _argument(k, v, bones) for k, v in data.items() if k != "type"}
     needed = inspect.signature(kind).parameters.get("skeleton")
@@ -181,14 +181,14 @@ def _from_dict(data: Any, bones: Skeleton | None) -> Any:
 
 
 def _find_type(name: Any) -> Any:
-    return (TYPES.get(name) or plugins.find("transforms", name)) if isinstance(name, str) else None
+    return (TYPES.get(name) or transforms.registry.find(name)) if isinstance(name, str) else None
 
 
 def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
     name = data["preset"]
-    make = getattr(policies, name) if name in policies.__all__ else plugins.find("policies", str(name))
+    make = getattr(policies, name) if name in policies.__all__ else policies.registry.find(str(name))
     if make is None:
-        known = ", ".join([*policies.__all__, *plugins.names("policies")])
+        known = ", ".join([*policies.__all__, *policies.registry.names()])
         raise ValueError(f"no preset {name!r}; known: {known}; or give an existing .yaml file")
     own = data.get("skeleton")
     bones = bones if own is None else find_skeleton(own)

@@ -8,6 +8,7 @@ indices and whatever else is in it pass untouched; layout, keys and dtypes stay.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from skelaug.batch import SkeletonBatch, to_layout
-from skelaug.config import resolve
+from skelaug import check, config
+from skelaug.batch import SkeletonBatch
+from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
-from skelaug.policy import GrowingPolicy
-from skelaug.random import keys, worker_generator
+from skelaug.policy import GrowingPolicy, acts_on_graph
+from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
+from skelaug.workers import worker_generator
 
 __all__ = ["Augment", "AugmentBatch", "Collate"]
 
@@ -39,7 +42,7 @@ class AugmentBatch(nn.Module):
     SkeletonBatches there.
 
     Drawn per sample: what the policy draws, from torch's default generator of the device of the skeletons, in a worker
-    of a DataLoader from the worker's own (:func:`skelaug.random.worker_generator`); with ``ids`` from keys of (seed,
+    of a DataLoader from the worker's own (:func:`skelaug.workers.worker_generator`); with ``ids`` from keys of (seed,
     epoch, id), so that neither batch, order, worker nor rank matters.
 
     Args:
@@ -81,15 +84,23 @@ class AugmentBatch(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.policy = resolve(policy, skeleton)
-        self.layout, self.sizes = layout, dict(sizes or {})
-        self.key, self.mask, self.length, self.ids, self.seed = key, mask, length, ids, seed
+        who = self._who
+        self.policy = find_policy(who, policy, skeleton)
+        self.layout, self._axes = layout, _count_axes(who, layout)
+        self._mask_layout = layout.replace("C", "").replace("()", "")
+        self.sizes = _check_sizes(who, sizes)
+        for name, place in (("key", key), ("mask", mask), ("length", length), ("ids", ids)):
+            if isinstance(place, bool) or not isinstance(place, int | str | None):
+                raise TypeError(
+                    f"{who}({name}={place!r}): {name} must be a position in the batch or the name of an entry, got "
+                    f"{place!r}"
+                )
         if mask is not None and length is not None:
-            raise ValueError(
-                f"{self._who}(mask={mask!r}, length={length!r}): give one of them; a mask tells lengths too"
-            )
+            raise ValueError(f"{who}(mask={mask!r}, length={length!r}): give one of them; a mask tells lengths too")
+        self.key, self.mask, self.length, self.ids = key, mask, length, ids
+        self.seed = _whole(who, "seed", seed)
         # In memory that worker processes share: those that live on from epoch to epoch see what set_epoch says.
-        self._epoch = torch.tensor(-1) if ids is not None else None
+        self._epoch = torch.tensor(-1, device="cpu") if ids is not None else None
 
     @property
     def _who(self) -> str:
@@ -99,104 +110,133 @@ class AugmentBatch(nn.Module):
         """Say which epoch begins, before the DataLoader is iterated. Needed with ``ids``; without them it does nothing.
 
         As with ``DistributedSampler.set_epoch``: an epoch that is not announced repeats the draws of the one before.
+
+        Raises:
+            TypeError: no whole number.
+            ValueError: a negative one.
         """
+        epoch = _whole(f"{self._who}.set_epoch", "epoch", epoch)
+        if not 0 <= epoch < 1 << 63:
+            raise ValueError(f"{self._who}.set_epoch(epoch={epoch}): epochs are counted from 0, got {epoch}")
         if self._epoch is not None:
             self._epoch.share_memory_().fill_(epoch)  # type: ignore[no-untyped-call]
 
     def forward(self, batch: Any) -> Any:
         """The augmented batch, of the same make as ``batch``."""
-        key = None if _is_skeletons(batch) else self._find(batch)
-        given = batch if key is None else _entry(batch, key, self._who)
-        known = self._known(batch)
-        drawn = self._keys(batch)
-        draws = {"generator": worker_generator()} if drawn is None else {"keys": drawn}
-        if isinstance(given, SkeletonBatch):
-            if known is not None:
+        where = None if _is_skeletons(batch) else self._find(batch)
+        skeletons = batch if where is None else self._entry(batch, where)
+        draws = {"generator": worker_generator()} if self.ids is None else {"keys": self._keys(batch)}
+        told_in = self.length if self.mask is None else self.mask  # where the batch tells who is observed, if it does
+        if isinstance(skeletons, SkeletonBatch):
+            if told_in is not None:
                 raise ValueError(f"{self._who}: a SkeletonBatch has a mask of its own; leave out mask= and length=")
-            new = self.policy(given, **draws)
-            return new if key is None else _replaced(batch, {key: new})
-        x = to_layout(_tensor(given, self._who), self.layout, "NCTVM", contiguous=False, **self.sizes)
-        made = self.policy(self._with_presence(x, known), **draws)
-        views = made if isinstance(made, list) else [made]
-        like = np.asarray if isinstance(given, np.ndarray) else _same
-        out = [like(self._back(view)) for view in views]
-        if key is None:
-            return out if isinstance(made, list) else out[0]
-        changed = {key: out if isinstance(made, list) else out[0]}
-        if known is not None:
-            told = [self._tell(known, view) for view in views]
-            changed[self.mask if self.mask is not None else self.length] = told if isinstance(made, list) else told[0]
-        return _replaced(batch, changed)
+            views = self.policy(skeletons, **draws)
+            return views if where is None else _replaced(batch, {where: views})
+        told = None if told_in is None else self._entry(batch, told_in)
+        x = to_layout(self._tensor(skeletons), self.layout, "NCTVM", contiguous=False, **self.sizes)
+        views = self.policy(self._with_presence(x, told), **draws)
+        changed: dict[Any, Any] = {where: each(views, lambda view: _like(skeletons, self._back(view)))}
+        if told_in is not None:
+            changed[told_in] = each(views, lambda view: _like(told, self._tell(told, view)))
+        return changed[where] if where is None else _replaced(batch, changed)
 
     def _find(self, batch: Any) -> Any:
         """Where the skeletons are."""
         if self.key is not None:
             return self.key
-        entries = _entries(batch, self._who)
-        axes = len(_letters(self.layout))
-        found = [k for k, v in entries if isinstance(v, SkeletonBatch) or (_is_skeletons(v) and v.ndim == axes)]
-        if len(found) == 1:
-            return found[0]
+        entries = self._entries(batch)
+        alike = [k for k, v in entries if isinstance(v, SkeletonBatch) or (_is_skeletons(v) and v.ndim == self._axes)]
+        if len(alike) == 1:
+            return alike[0]
         there = ", ".join(f"{k!r}: {_about(v)}" for k, v in entries)
         raise ValueError(
             f"{self._who}: cannot tell which entry of the batch holds the skeletons, a floating-point array with the "
-            f"{axes} axes of layout {self.layout!r}; name it, as in key=0 or key='keypoint'. The batch holds {there}"
+            f"{self._axes} axes of layout {self.layout!r}; name it, as in key=0 or key='keypoint'. The batch holds "
+            f"{there or 'nothing'}"
         )
 
-    def _known(self, batch: Any) -> Any:
-        """The mask or the lengths, if the batch tells them."""
-        where = self.mask if self.mask is not None else self.length
-        return None if where is None else _entry(batch, where, self._who)
+    def _entries(self, batch: Any) -> list[tuple[Any, Any]]:
+        if isinstance(batch, Mapping):
+            return list(batch.items())
+        if isinstance(batch, list | tuple):
+            return list(enumerate(batch))
+        raise TypeError(
+            f"{self._who}: a batch is a tensor, a SkeletonBatch, a tuple, a list or a dict of them, got {_about(batch)}"
+        )
 
-    def _with_presence(self, x: Tensor, known: Any) -> Tensor | SkeletonBatch:
-        if known is None:
-            return x
-        told = torch.as_tensor(known, device=x.device)
+    def _entry(self, batch: Any, key: Key) -> Any:
+        entries = dict(self._entries(batch))
+        if isinstance(key, int) and not isinstance(batch, Mapping) and key < 0:
+            key += len(entries)
+        if key not in entries:
+            there = ", ".join(map(repr, entries)) or "none"
+            raise ValueError(f"{self._who}: the batch has no entry {key!r}; it has {there}")
+        return entries[key]
+
+    def _tensor(self, skeletons: Any) -> Tensor:
+        if isinstance(skeletons, np.ndarray):
+            return from_numpy(f"{self._who}: the skeletons", skeletons)  # shares memory; the policy never writes to it
+        if isinstance(skeletons, Tensor):
+            return skeletons
+        raise TypeError(f"{self._who}: the skeletons must be a tensor or an array, got {type(skeletons).__name__}")
+
+    def _numbers(self, name: str, values: Any) -> Tensor:
+        """What the batch holds beside the skeletons, as ``mask``, ``length`` or ``ids`` say, as a tensor."""
+        message = (
+            f"{self._who}({name}={getattr(self, name)!r}): that entry must be a tensor, an array or a list of "
+            f"{'True and False' if name == 'mask' else 'whole numbers'}, got {_about(values)}"
+        )
+        try:
+            numbers = torch.as_tensor(values)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(message) from error
+        kind = numbers.dtype
+        whole = not (kind.is_floating_point or kind.is_complex or kind == torch.bool)
+        if not (kind == torch.bool if name == "mask" else whole):
+            raise TypeError(message)
+        return numbers
+
+    def _with_presence(self, x: Tensor, told: Any) -> Tensor | SkeletonBatch:
+        """What the policy is called with: a batch, where the user's tells who is observed or where it needs a graph."""
+        if self.length is not None:
+            return SkeletonBatch.from_lengths(x, self._numbers("length", told).reshape(-1).to(x.device))
         if self.mask is None:
-            return SkeletonBatch.from_lengths(x, told.reshape(-1))
-        return SkeletonBatch(x, to_layout(told, self._mask_layout, "NTVM", contiguous=False, **self._mask_sizes))
+            return SkeletonBatch(x) if acts_on_graph(self.policy) else x
+        sizes = {letter: size for letter, size in self.sizes.items() if letter != "C"}
+        mask = to_layout(self._numbers("mask", told), self._mask_layout, "NTVM", contiguous=False, **sizes)
+        return SkeletonBatch(x, mask.to(x.device))
 
-    def _tell(self, known: Any, view: SkeletonBatch) -> Any:
-        """The mask or the lengths of a view, in the form in which they came."""
-        assert view.mask is not None
-        told = torch.as_tensor(known)
+    def _tell(self, told: Any, view: SkeletonBatch) -> Tensor:
+        """The mask or the lengths of a view, in the form of those of the batch."""
         if self.mask is not None:
-            new = to_layout(view.mask, "NTVM", self._mask_layout, contiguous=True)
-        else:
-            frames = torch.arange(1, view.mask.shape[1] + 1, device=view.device)
-            new = (view.presence.any(2) * frames).amax(1).to(told.dtype).reshape(told.shape)
-        return np.asarray(new) if isinstance(known, np.ndarray) else new
+            assert view.mask is not None
+            return to_layout(view.mask, "NTVM", self._mask_layout, contiguous=True)
+        told = self._numbers("length", told)
+        frames = torch.arange(1, view.x.shape[2] + 1, device=view.device)
+        return (view.presence.any(2) * frames).amax(1).to(told.dtype).reshape(told.shape)
 
-    @property
-    def _mask_layout(self) -> str:
-        return self.layout.replace("C", "").replace("()", "")
-
-    @property
-    def _mask_sizes(self) -> dict[str, int]:
-        return {letter: size for letter, size in self.sizes.items() if letter != "C"}
-
-    def _keys(self, batch: Any) -> Tensor | None:
-        if self.ids is None or self._epoch is None:
-            return None
+    def _keys(self, batch: Any) -> Tensor:
+        assert self.ids is not None
+        assert self._epoch is not None
         epoch = int(self._epoch)
         if epoch < 0:
             raise ValueError(
                 f"{self._who}(ids={self.ids!r}): call set_epoch(epoch) before each epoch; it is part of the keys"
             )
-        return keys(self.seed, epoch, torch.as_tensor(_entry(batch, self.ids, self._who)).reshape(-1))
+        return keys(self.seed, epoch, self._numbers("ids", self._entry(batch, self.ids)).reshape(-1))
 
     def _back(self, view: Tensor | SkeletonBatch) -> Any:
         """A view in the layout of the skeletons; beside a graph it stays a SkeletonBatch."""
-        if self.policy.on_graph:
+        if acts_on_graph(self.policy):
             return view
         x = view.x if isinstance(view, SkeletonBatch) else view
         return to_layout(x, "NCTVM", self.layout, contiguous=True)
 
     def extra_repr(self) -> str:
         """What is not a submodule."""
-        given = {"layout": self.layout, "sizes": self.sizes or None, "key": self.key, "mask": self.mask}
-        given |= {"length": self.length, "ids": self.ids, "seed": None if self.ids is None else self.seed}
-        return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
+        options = {"layout": self.layout, "sizes": self.sizes or None, "key": self.key, "mask": self.mask}
+        options |= {"length": self.length, "ids": self.ids, "seed": None if self.ids is None else self.seed}
+        return ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
 
 
 class Collate:
@@ -208,21 +248,13 @@ class Collate:
     stands in place of the skeletons: ``for (weak, normal, strong), label, index in loader``.
 
     It runs where the DataLoader collates: in its workers, if there are any, each of which has a generator of its own:
-    draws differ over workers, ranks and epochs, and repeat after ``torch.manual_seed``, whatever a ``worker_init_fn``
-    seeds. With ``ids`` they are keyed by (seed, epoch, id): the same for any number of workers
-    and ranks, and after a resumption.
+    draws differ over workers, ranks and epochs, and repeat after ``torch.manual_seed``, whatever a data set or a
+    ``worker_init_fn`` seeds. With ``ids`` they are keyed by (seed, epoch, id): the same for any number of workers and
+    ranks, and after a resumption.
 
-    Args:
-        policy: see :class:`AugmentBatch`; nothing in it may be learnable.
-        skeleton: see :class:`AugmentBatch`.
-        layout: axes of a sample or of the batch: ``"CTVM"`` and ``"NCTVM"`` say the same.
-        sizes: see :class:`AugmentBatch`.
-        key: see :class:`AugmentBatch`.
-        mask: see :class:`AugmentBatch`.
-        length: see :class:`AugmentBatch`.
-        ids: see :class:`AugmentBatch`.
-        seed: see :class:`AugmentBatch`.
-        collate: makes the batch from the list of samples.
+    The arguments are those of :class:`AugmentBatch`, and ``collate``, which makes the batch from the list of samples.
+    Nothing in the policy may be learnable; ``layout`` names the axes of a sample or of the batch: ``"CTVM"`` and
+    ``"NCTVM"`` say the same.
 
     Raises:
         ValueError: the policy has parameters: they would be trained in a worker, which is another process.
@@ -251,6 +283,9 @@ class Collate:
         seed: int = 0,
         collate: Callable[[list[Any]], Any] = default_collate,
     ) -> None:
+        _count_axes("Collate", layout)
+        if not callable(collate):
+            raise TypeError(f"Collate(collate={collate!r}): collate must be a function of the list of samples")
         layout = layout if "N" in layout else f"N{layout}"
         self.augment = AugmentBatch(
             policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
@@ -260,9 +295,11 @@ class Collate:
 
     def __call__(self, samples: list[Any]) -> Any:
         """The augmented batch of a list of samples."""
+        if not isinstance(samples, list | tuple) or not samples:
+            raise TypeError(f"Collate: give a list of samples, one at least, got {_about(samples)}")
         try:
             batch = self.collate(samples)
-        except RuntimeError as error:
+        except (KeyError, RuntimeError, TypeError) as error:
             if self.collate is not default_collate:
                 raise
             raise ValueError(
@@ -287,12 +324,9 @@ class Augment(nn.Module):
     wrapper's are the same under ``model.``.
 
     Args:
-        model: called with the augmented input.
-        policy: see :class:`AugmentBatch`; of one view.
-        skeleton: see :class:`AugmentBatch`.
-        layout: see :class:`AugmentBatch`.
-        sizes: see :class:`AugmentBatch`.
-        key: see :class:`AugmentBatch`; for models that take a tuple or a dict.
+        model: called with the augmented input; the other arguments are those of :class:`AugmentBatch`.
+        policy: of one view.
+        key: for models that take a tuple or a dict.
 
     Raises:
         TypeError: the policy has several views, or the model is no module.
@@ -331,6 +365,23 @@ class Augment(nn.Module):
         return self.model(self.augment(x) if self.training else x, *args, **kwargs)
 
 
+def find_policy(who: str, policy: Policy, skeleton: Skeleton | Mapping[str, Any] | str | None) -> Any:
+    """See :func:`skelaug.config.resolve`; errors name the adapter."""
+    try:
+        return config.resolve(policy, skeleton)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{who}(policy={policy!r}): {error}") from error
+
+
+def find_skeleton(who: str, skeleton: Skeleton | Mapping[str, Any] | str) -> Skeleton:
+    """See :func:`skelaug.config.find_skeleton`; errors name the adapter."""
+    try:
+        return config.find_skeleton(skeleton)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{who}(skeleton={skeleton!r}): {error}") from error
+
+
 def refuse_learnable(who: str, policy: nn.Module, why: str, instead: str) -> None:
     """Raise ValueError if the policy has a parameter, which ``who`` could not train and would leave at 0."""
     if any(True for _ in policy.parameters()):
@@ -340,32 +391,45 @@ def refuse_learnable(who: str, policy: nn.Module, why: str, instead: str) -> Non
         )
 
 
+def each(views: Any, change: Callable[[Any], Any]) -> Any:
+    """The changed view; of a growing policy's list of views, the list of the changed ones."""
+    return [change(view) for view in views] if isinstance(views, list) else change(views)
+
+
+def _count_axes(who: str, layout: Any) -> int:
+    """The number of axes of a layout, a bracket being one.
+
+    Raises:
+        TypeError: no string.
+        ValueError: a string that :func:`skelaug.to_layout` cannot read.
+    """
+    if not isinstance(layout, str):
+        raise TypeError(f"{who}(layout={layout!r}): layout must be a string such as 'NCTVM' or 'N T (M V C)'")
+    try:
+        return to_layout(torch.zeros(1, 1, 1, 1, 1, device="cpu"), "NCTVM", layout).ndim
+    except ValueError as error:
+        raise ValueError(f"{who}(layout={layout!r}): {error}") from error
+
+
+def _check_sizes(who: str, sizes: Any) -> dict[str, int]:
+    if sizes is None:
+        return {}
+    if not isinstance(sizes, Mapping):
+        raise TypeError(f"{who}(sizes={sizes!r}): sizes must be a mapping such as {{'M': 2, 'C': 3}}")
+    return {check.choice(who, "sizes", k, tuple("NCTVM")): check.count(who, "sizes", v) for k, v in sizes.items()}
+
+
+def _whole(who: str, name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{who}({name}={value!r}): {name} must be a whole number, got {value!r}") from error
+
+
 def _is_skeletons(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return bool(value.dtype.kind == "f")
     return isinstance(value, SkeletonBatch) or (isinstance(value, Tensor) and value.is_floating_point())
-
-
-def _tensor(value: Any, who: str) -> Tensor:
-    if isinstance(value, np.ndarray):
-        return from_numpy(f"{who}: the skeletons", value)  # shares memory; the policy never writes to it
-    if isinstance(value, Tensor):
-        return value
-    raise TypeError(f"{who}: the skeletons must be a tensor or an array, got {type(value).__name__}")
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _letters(layout: str) -> list[str]:
-    """The axes of a layout, a bracket being one."""
-    depth, axes = 0, []
-    for char in layout.replace(" ", ""):
-        depth += (char == "(") - (char == ")")
-        if depth == 0:
-            axes.append(char)
-    return axes
 
 
 def _about(value: Any) -> str:
@@ -374,23 +438,9 @@ def _about(value: Any) -> str:
     return type(value).__name__
 
 
-def _entries(batch: Any, who: str) -> list[tuple[Any, Any]]:
-    if isinstance(batch, Mapping):
-        return list(batch.items())
-    if isinstance(batch, list | tuple):
-        return list(enumerate(batch))
-    raise TypeError(
-        f"{who}: a batch is a tensor, a SkeletonBatch, a tuple, a list or a dict of them, got {_about(batch)}"
-    )
-
-
-def _entry(batch: Any, key: Key, who: str) -> Any:
-    entries = dict(_entries(batch, who))
-    if isinstance(key, int) and not isinstance(batch, Mapping) and key < 0:
-        key += len(entries)
-    if key not in entries:
-        raise ValueError(f"{who}: the batch has no entry {key!r}; it has {', '.join(map(repr, entries)) or 'none'}")
-    return entries[key]
+def _like(original: Any, value: Any) -> Any:
+    """``value`` as an array, if ``original`` is one."""
+    return np.asarray(value) if isinstance(original, np.ndarray) and isinstance(value, Tensor) else value
 
 
 def _replaced(batch: Any, changed: Mapping[Key, Any]) -> Any:

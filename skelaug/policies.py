@@ -245,8 +245,13 @@ def _stream(who: str, skeleton: Skeleton, stream: str) -> Transform | None:
     return None
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for a policy
+def _wrong_plugin(name: str, plugin: Any) -> str | None:
+    return (
+        None if callable(plugin) else f"must be a function that takes the skeleton and returns a policy, is {plugin!r}"
+    )
 
-    def __getattr__(name: str) -> Any:
-        """What other packages registered."""
-        return plugins.attribute("policies", name)
+
+registry = plugins.Registry("policies", __all__, _wrong_plugin)
+
+if not TYPE_CHECKING:  # a type checker would take any name for a policy
+    __getattr__ = registry.attribute

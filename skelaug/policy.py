@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast, final, overload
+from typing import TYPE_CHECKING, Any, Unpack, cast, final, overload
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from skelaug import check, linear
+from skelaug import change, check, gate, host
 from skelaug.batch import SkeletonBatch
+from skelaug.change import Change
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
-from skelaug.lanes import Number, uniforms
-from skelaug.random import Rng
-from skelaug.transform import Params, Transform, apply_where, without_autocast
+from skelaug.params import check_params
+from skelaug.presence import Presence
+from skelaug.random import Rng, Source
+from skelaug.readonly import Members, ReadOnly
+from skelaug.transform import Data, Params, Transform
 
-__all__ = ["Compose", "GrowingPolicy", "OneOf"]
+__all__ = ["Compose", "GrowingPolicy", "OneOf", "View", "acts_on_graph"]
 
-_READS = ("shape", "span", "presence", "data")
-_KEY_VIEW = -3  # a lane beside the views' own 0, 1, 2 …
+Label = int | tuple[int, int]  # of a member's substream
+Labelled = tuple[tuple[tuple[int, int], Transform], ...]  # members, each with its label (stage, position)
+_KEY_VIEW = -3  # the label of the key view's substream, beside the views' own 0, 1, 2 …
+_STREAM = (-1, 0)  # the label of the policy's stream, beside the members' own (stage, position)
 
 
-def _check_members(who: str, members: Iterable[Any]) -> tuple[Transform, ...]:
+# --- members in order ------------------------------------------------------------------------------------------------
+
+
+def check_members(who: str, members: Iterable[Any]) -> tuple[Transform, ...]:
+    """``members`` if they are transforms."""
+    if isinstance(members, str) or not isinstance(members, Iterable):
+        raise TypeError(f"{who}: members must be a list of transforms, got {members!r}")
     members = tuple(members)
     for position, member in enumerate(members):
         if not isinstance(member, Transform):
@@ -31,12 +42,152 @@ def _check_members(who: str, members: Iterable[Any]) -> tuple[Transform, ...]:
     return members
 
 
+def inherit(container: Transform, members: Iterable[Transform]) -> None:
+    """Declare for a container what follows from its members."""
+    members = tuple(members)
+    for name in ("data_dependent", "moves_presence", "on_stream"):
+        setattr(container, name, any(getattr(member, name) for member in members))
+    lengths = [member.length for member in members if member.length is not None]
+    container.length = lengths[-1] if lengths else None
+
+
+def acts_on_graph(policy: Transform | GrowingPolicy) -> bool:
+    """Whether a transform in it acts on the graph: then it takes SkeletonBatches only."""
+    if isinstance(policy, GrowingPolicy):
+        return acts_on_graph(policy[-1])
+    if isinstance(policy, Compose | OneOf | View):
+        return any(acts_on_graph(member) for member in policy)
+    return hasattr(policy, "base_graph")
+
+
+def _change(member: Transform, params: Params) -> Change:
+    """What a linear member does, gate included."""
+    step = Change.of(params, getattr(member, "coords", None))
+    return step.gated(params["apply"]) if "apply" in params else step
+
+
+def apply_in_order(members: Iterable[Transform], params: Iterable[Params], batch: SkeletonBatch) -> SkeletonBatch:
+    """Replay members one after another, neighbouring linear ones in one pass."""
+    run: list[tuple[Transform, Params]] = []
+    joined: Change | None = None
+    for member, drawn in zip(members, params, strict=True):
+        check.joints(type(member).__name__, member.skeleton, batch.x)
+        step = _change(member, drawn) if member.linear else None
+        both = joined.then(step) if joined is not None and step is not None else None
+        if both is not None:
+            joined = both
+            run.append((member, drawn))
+            continue
+        batch = _finish(run, joined, batch)
+        run, joined = ([], None) if step is None else ([(member, drawn)], step)
+        if step is None:
+            batch = member.replay_batch(batch, drawn)
+    return _finish(run, joined, batch)
+
+
+def _finish(run: list[tuple[Transform, Params]], joined: Change | None, batch: SkeletonBatch) -> SkeletonBatch:
+    if len(run) == 1:  # alone, it runs on the samples that are not gated out
+        member, drawn = run[0]
+        return member.replay_batch(batch, drawn)
+    return batch if joined is None else change.apply(batch, joined)
+
+
+class SoFar:
+    """What the members so far make of a batch: its shape at once, presence and data when somebody asks.
+
+    Args:
+        batch: what the first member gets.
+
+    Attributes:
+        outline: a batch whose shape, presence and graph are right; its data may be those before some members.
+    """
+
+    def __init__(self, batch: SkeletonBatch) -> None:
+        self.outline = self._batch = batch
+        self._pending: list[tuple[Transform, Params]] = []
+
+    def data(self) -> SkeletonBatch:
+        """The batch with its data."""
+        self.outline = self._batch = _replayed(self._pending, self._batch)
+        self._pending = []
+        return self._batch
+
+    def add(self, member: Transform, params: Params) -> None:
+        """Go on behind a member that drew these params."""
+        self._pending.append((member, params))
+        outline, observed = self.outline, self.outline.observed
+        if member.moves_presence and member.linear:
+            before = observed
+            observed = Presence(lambda: _change(member, params).only(*change.MAPS).moved(before).seen)
+        elif member.moves_presence:
+            batch, pending = self._batch, list(self._pending)
+            observed = Presence(lambda: _replayed(pending, batch).seen)
+        x = outline.x
+        if member.length is not None:
+            n, c, _, v, m = x.shape
+            x = x.new_zeros(()).expand(n, c, member.length, v, m)
+        self.outline = outline.with_parts(x=x, observed=observed, graph=_graph_after(member, outline).graph)
+
+
+def _replayed(pending: list[tuple[Transform, Params]], batch: SkeletonBatch) -> SkeletonBatch:
+    return apply_in_order([member for member, _ in pending], [params for _, params in pending], batch)
+
+
+def _graph_after(member: Transform, batch: SkeletonBatch) -> SkeletonBatch:
+    """The batch with a graph of the shape that it has behind ``member``."""
+    if isinstance(member, Compose | View):
+        for inner in member:
+            batch = _graph_after(inner, batch)
+    elif hasattr(member, "base_graph"):
+        batch = batch.with_parts(graph=member.base_graph(batch))
+    return batch
+
+
+def draw_in_order(
+    members: Iterable[Transform], labels: Sequence[Label], batch: SkeletonBatch, rng: Rng
+) -> tuple[Params, ...]:
+    """Draw for members in order: each sees what its op will see, and draws in the substream of its label."""
+    so_far, drawn = SoFar(batch), []
+    for member, substream in zip(members, rng.split(labels), strict=True):
+        params = member.sample_batch(so_far.data() if member.data_dependent else so_far.outline, substream)
+        so_far.add(member, params)
+        drawn.append(params)
+    return tuple(drawn)
+
+
+def check_in_order(who: str, members: Sequence[Transform], batch: SkeletonBatch, params: Any) -> None:
+    """Raise a ValueError unless ``params["members"]`` are what the members drew one after another."""
+    _check_names(who, params, {"members"})
+    _check_count(who, "members", params["members"], len(members))
+    so_far = SoFar(batch)
+    for member, drawn in zip(members, params["members"], strict=True):
+        member.check_params(so_far.outline, drawn)
+        so_far.add(member, drawn)
+
+
+def _check_names(who: str, params: Any, names: set[str]) -> None:
+    if not isinstance(params, dict) or params.keys() - {"apply"} != names:
+        entries = sorted(params) if isinstance(params, dict) else type(params).__name__
+        raise ValueError(
+            f"{who}.replay: params hold {entries or 'nothing'}, expected {sorted(names)}; give what sample(x) drew"
+        )
+
+
+def _check_count(who: str, name: str, entries: Any, count: int) -> None:
+    if not isinstance(entries, tuple | list) or len(entries) != count:
+        given = len(entries) if isinstance(entries, tuple | list) else type(entries).__name__
+        raise ValueError(f"{who}.replay: params[{name!r}] must hold {count} entries, got {given}")
+
+
+# --- transforms of transforms ----------------------------------------------------------------------------------------
+
+
 @final
 class Compose(Transform):
-    """Apply transforms in order; a run of linear transforms is applied at once.
+    """Apply transforms in order; neighbouring linear transforms are applied at once.
 
-    Drawn per sample: every member's params, in its own lane (its position), so that equal members differ and changing
-    one moves no other's keyed draws. The params hold ``members``, a tuple.
+    Drawn per sample: every member's params, in its own substream (its position), so that equal members differ and
+    changing one moves no other's keyed draws. The params hold ``members``, a tuple.
 
     Args:
         members: transforms, policies of one view included.
@@ -54,45 +205,24 @@ class Compose(Transform):
 
     def __init__(self, members: Iterable[Transform], p: float = 1.0) -> None:
         super().__init__(p)
-        self.members = nn.ModuleList(_check_members("Compose", members))
+        self.members = Members(check_members("Compose", members))
         inherit(self, self)
-        self._lanes: Sequence[int] = range(len(self.members))
-        if p < 1 and self.on_graph:
+        if self.p < 1 and acts_on_graph(self):
             raise ValueError(
                 f"Compose(p={p}): members that act on the graph allow p=1 only; give them the p, got p={p}"
             )
-        if p < 1 and self.length is not None:
+        if self.p < 1 and self.length is not None:
             raise ValueError(f"Compose(p={p}): members that change the number of frames allow p=1 only, got p={p}")
 
-    @classmethod
-    def _in_lanes(cls, members: Sequence[Transform], lanes: Sequence[int]) -> Compose:
-        """A Compose whose members draw in the given lanes, not 0, 1, 2 … in order."""
-        new = cls(members)
-        new._lanes = tuple(lanes)
-        return new
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        # A member's draw may read what those before it do: the data (SkeleAdaIN), or shape and presence. Ops run up
-        # to the last such member and no further; for presence they run on zero channels, which costs next to nothing.
-        members = list(self)
-        params = []
-        lanes = rng.lanes(self._lanes, [member.asks(batch) for member in members])
-        last = {member.draws_from: i for i, member in enumerate(members)}  # who reads so much of the batch
-        data, presence, span = (last.get(reads, -1) for reads in ("data", "presence", "span"))
-        for i, (member, lane) in enumerate(zip(members, lanes, strict=True)):
-            params.append(member._sample(batch, lane))
-            if i < data:
-                batch = member._replay(batch, params[-1])
-            elif member.moves_presence and (member.length or i < presence or (i < span and not member.keeps_span)):
-                # A whole within the whole may hold members that need the coordinates.
-                thin = batch if isinstance(member, Compose | OneOf) else batch.replace(x=batch.x[:, :0])
-                moved = member._replay(thin, params[-1])
-                n, c, _, v, m = batch.x.shape
-                batch = moved.replace(x=batch.x.new_zeros(()).expand(n, c, moved.x.shape[2], v, m))
-        return {"members": tuple(params)}
+        return {"members": draw_in_order(self, range(len(self)), batch, rng)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return _apply_in_order(self, params["members"], batch)
+        return apply_in_order(self, params["members"], batch)
+
+    def check_params(self, batch: SkeletonBatch, params: Params) -> None:
+        check_params(self, batch, params)
+        check_in_order("Compose", list(self), batch, params)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -103,52 +233,6 @@ class Compose(Transform):
     def __iter__(self) -> Iterator[Transform]:
         return iter(self.members)  # type: ignore[arg-type]
 
-    def _argument(self, name: str) -> Any:
-        return list(self) if name == "members" else super()._argument(name)
-
-
-def inherit(container: Transform, members: Iterable[Transform]) -> None:
-    """Give a container what follows from its members."""
-    members = tuple(members)
-    container.draws_from = max((m.draws_from for m in members), key=_READS.index, default="shape")
-    container.op_presence = any(m.op_presence for m in members)
-    container.moves_presence = any(m.moves_presence for m in members)
-    container.keeps_span = all(m.keeps_span for m in members if m.moves_presence)
-    container.on_stream = any(m.on_stream for m in members)
-    container.on_graph = any(m.on_graph for m in members)
-    lengths = [m.length for m in members if m.length is not None]
-    container.length = lengths[-1] if lengths else None
-
-
-def _apply_in_order(members: Iterable[Transform], params: Sequence[Params], batch: SkeletonBatch) -> SkeletonBatch:
-    """Replay members one after another, neighbouring linear ones as one factor."""
-    run: list[tuple[Transform, Params]] = []
-    factor: linear.Factor = {}
-    for member, drawn in zip(members, params, strict=True):
-        if member.linear:
-            member.check_joints(batch)
-            step = linear.of(drawn)
-            if "apply" in drawn:
-                step = linear.gate(step, drawn["apply"])
-            if linear.joinable(factor, step):
-                factor = linear.compose(factor, step)
-                run.append((member, drawn))
-                continue
-        batch = _finish(run, factor, batch)
-        run, factor = [], {}
-        if member.linear:
-            run, factor = [(member, drawn)], step
-        else:
-            batch = member._replay(batch, drawn)
-    return _finish(run, factor, batch)
-
-
-def _finish(run: list[tuple[Transform, Params]], factor: linear.Factor, batch: SkeletonBatch) -> SkeletonBatch:
-    if len(run) == 1:  # alone, a gated-out sample is copied rather than multiplied by the identity
-        member, drawn = run[0]
-        return member._replay(batch, drawn)
-    return linear.apply(batch, factor)
-
 
 @final
 class OneOf(Transform):
@@ -157,13 +241,17 @@ class OneOf(Transform):
     On a CPU a branch runs on the samples that chose it. Elsewhere, and where it is compiled, every branch runs on the
     whole batch and ``torch.where`` picks: no host sync, and the shapes stay fixed.
 
-    Drawn per sample: the branch, and every branch's params in its own lane. The params hold ``choice``, int64
+    Drawn per sample: the branch, and every branch's params in its own substream. The params hold ``choice``, int64
     ``(N,)``, and ``members``.
 
     Args:
         members: the branches; none may change the number of frames or act on the graph.
         weights: relative probability of each branch; ``None`` for equal ones.
         p: probability per sample that any is applied.
+
+    Raises:
+        TypeError: a branch is no Transform, or ``weights`` is no list.
+        ValueError: no branch, one that changes the number of frames or acts on the graph, or weights that do not fit.
 
     Example:
         >>> from skelaug.transforms import Rotate, Shear
@@ -173,57 +261,66 @@ class OneOf(Transform):
 
     def __init__(self, members: Iterable[Transform], weights: Sequence[float] | None = None, p: float = 1.0) -> None:
         super().__init__(p)
-        self.members = nn.ModuleList(_check_members("OneOf", members))
+        self.members = Members(check_members("OneOf", members))
         if not len(self.members):
             raise ValueError("OneOf([]): give at least one branch")
         inherit(self, self)
-        if self.length is not None or self.on_graph:
+        if self.length is not None or acts_on_graph(self):
             raise ValueError("OneOf: a branch must not change the number of frames or act on the graph")
+        if weights is not None and (isinstance(weights, str) or not isinstance(weights, Sequence)):
+            raise TypeError(f"OneOf(weights={weights!r}): weights must be a list of numbers, one a branch")
         self.weights = None if weights is None else tuple(weights)
-        if weights is not None:
-            if len(weights) != len(self.members):
+        if self.weights is not None:
+            if len(self.weights) != len(self.members):
                 raise ValueError(
-                    f"OneOf(weights={weights!r}): needs one weight a branch, {len(self.members)}, got {len(weights)}"
+                    f"OneOf(weights={weights!r}): needs one weight a branch, {len(self.members)}, got "
+                    f"{len(self.weights)}"
                 )
-            for weight in weights:
+            for weight in self.weights:
                 check.number("OneOf", "weights", weight, low=0)
-            if sum(weights) <= 0:
+            if sum(self.weights) <= 0:
                 raise ValueError(f"OneOf(weights={weights!r}): at least one weight must be above 0")
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return uniforms(1)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         shares = self.weights or [1.0] * len(self.members)
-        total = sum(shares)
-        u = rng.numbers[:, 0]
+        u = rng.uniform()
         choice = torch.zeros(len(batch), dtype=torch.int64, device=batch.device)
         bound = 0.0
         for share in shares[:-1]:
-            bound += share / total
+            bound += share / sum(shares)
             choice = choice + (u >= bound)
-        lanes = rng.lanes(range(len(self.members)), [member.asks(batch) for member in self])
-        params = tuple(member._sample(batch, lane) for member, lane in zip(self, lanes, strict=True))
-        return {"choice": choice, "members": params}
+        substreams = rng.split(range(len(self.members)))
+        params = (member.sample_batch(batch, stream) for member, stream in zip(self, substreams, strict=True))
+        return {"choice": choice, "members": tuple(params)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        out = batch
         for i, member in enumerate(self):
-            out = apply_where(params["choice"] == i, member._replay, out, params["members"][i])
-        return out
+            batch = gate.apply_where(params["choice"] == i, member.replay_batch, batch, params["members"][i])
+        return batch
+
+    def check_params(self, batch: SkeletonBatch, params: Params) -> None:
+        check_params(self, batch, params)
+        _check_names("OneOf", params, {"choice", "members"})
+        _check_count("OneOf", "members", params["members"], len(self.members))
+        choice = params["choice"]
+        if choice.shape != (len(batch),) or choice.dtype != torch.int64:
+            raise ValueError(f"OneOf.replay: params['choice'] must be int64 ({len(batch)},), got {choice.dtype}")
+        if host.readable(choice) and ((choice < 0) | (choice >= len(self.members))).any():
+            raise ValueError(f"OneOf.replay: params['choice'] must lie in 0 … {len(self.members) - 1}, got {choice}")
+        for member, drawn in zip(self, params["members"], strict=True):
+            member.check_params(batch, drawn)
 
     def __iter__(self) -> Iterator[Transform]:
         return iter(self.members)  # type: ignore[arg-type]
 
-    def _argument(self, name: str) -> Any:
-        return list(self) if name == "members" else super()._argument(name)
 
+# --- the growing policy ----------------------------------------------------------------------------------------------
 
 Stage = Transform | Iterable[Transform]
 
 
 @final
-class GrowingPolicy(nn.Module):
+class GrowingPolicy(ReadOnly):
     """Ordered views of a batch, weak to strong: view i applies the stages up to i.
 
     Args:
@@ -238,9 +335,10 @@ class GrowingPolicy(nn.Module):
     Attributes:
         names: names of the stages, which are the names of the views.
 
-    Drawn per sample: for view i, every member of the stages up to i, in the lane (view, stage, position).
+    Drawn per sample: for view i, every member of the stages up to i, in the substream (view, (stage, position)).
 
     Raises:
+        TypeError: a stage holds what is no Transform.
         ValueError: no stages, stages that disagree on the number of frames, or a transform of coordinates after one
             that acts on the stream.
 
@@ -263,19 +361,23 @@ class GrowingPolicy(nn.Module):
         **named_stages: Stage,
     ) -> None:
         super().__init__()
-        given = {**(stages or {}), **named_stages}
-        if not given:
+        if stages is not None and not isinstance(stages, Mapping):
+            raise TypeError(
+                f"GrowingPolicy(stages={stages!r}): stages must be a mapping of names to transforms, as in "
+                f"{{'basic': [Shear(0.5)]}}, got {type(stages).__name__}"
+            )
+        by_name = {**(stages or {}), **named_stages}
+        if not by_name:
             raise ValueError("GrowingPolicy(): give at least one stage, as in GrowingPolicy(basic=[Shear(0.5)])")
         self.mode = check.choice("GrowingPolicy", "mode", mode, ("independent", "nested"))
-        self.names = tuple(given)
-        self.stages = nn.ModuleList(_as_stage(name, stage) for name, stage in given.items())
-        self.stream = stream
+        self.names = tuple(by_name)
+        self.stages = Members(_as_stage(name, stage) for name, stage in by_name.items())
         if stream is not None:
-            _check_members("GrowingPolicy(stream=…)", [stream])
-        # Views are not submodules: they share the stages' members, and a state_dict should hold each once.
-        self._members = self._flatten()
-        self._views = tuple(self._build_view(i) for i in range(len(self.names)))
-        lengths = [view.length for view in self._views]
+            check_members("GrowingPolicy(stream=…)", [stream])
+        self.stream = stream
+        # The members of each view with their labels. Not submodules: a state_dict should hold each once.
+        self._views = tuple(self._flatten(index) for index in range(len(self.names)))
+        lengths = [view.length for view in self]
         if len(set(lengths)) > 1:
             raise ValueError(
                 f"GrowingPolicy: all views must have as many frames, got "
@@ -287,121 +389,126 @@ class GrowingPolicy(nn.Module):
         """The stages by name, in order."""
         return list(zip(self.names, cast("Iterable[Compose]", self.stages), strict=True))
 
-    def _flatten(self) -> list[tuple[int, int, Transform]]:
-        """All members as (stage, lane, transform); those before the stream's place first."""
-        flat = [
-            (i, (i << 16) + j, member) for i, (_, stage) in enumerate(self.items()) for j, member in enumerate(stage)
-        ]
-        if self.stream is not None:
-            acting = [member.on_stream for _, _, member in flat]
-            first = acting.index(True) if True in acting else len(flat)
-            for _, _, member in flat[first:]:
-                if not (member.on_stream or member.on_graph):
-                    raise ValueError(
-                        f"GrowingPolicy(stream={self.stream!r}): {member!r} acts on coordinates but comes after "
-                        f"{flat[first][2]!r}, which acts on the stream; put it before"
-                    )
-        return flat
+    def _flatten(self, index: int) -> Labelled:
+        """The members of view ``index`` in order, the stream in its place, each with its label (stage, position)."""
+        stages = enumerate(cast("Iterable[Compose]", self.stages))
+        flat = [((i, j), member) for i, stage in stages if i <= index for j, member in enumerate(stage)]
+        if self.stream is None:
+            return tuple(flat)
+        place = next((i for i, (_, member) in enumerate(flat) if member.on_stream), len(flat))
+        for _, member in flat[place:]:
+            if not (member.on_stream or acts_on_graph(member)):
+                raise ValueError(
+                    f"GrowingPolicy(stream={self.stream!r}): {member!r} acts on coordinates but comes after "
+                    f"{flat[place][1]!r}, which acts on the stream; put it before"
+                )
+        return (*flat[:place], (_STREAM, self.stream), *flat[place:])
 
-    def _build_view(self, index: int) -> Compose:
-        before = [(lane, m) for stage, lane, m in self._members if stage <= index]
-        if self.stream is not None:
-            acting = [m.on_stream for _, m in before]
-            before.insert(acting.index(True) if True in acting else len(before), (-1, self.stream))
-        return Compose._in_lanes([m for _, m in before], [lane for lane, _ in before])
-
-    @property
-    def on_graph(self) -> bool:
-        """Some stage acts on the graph: then all views are SkeletonBatches."""
-        return any(view.on_graph for view in self._views)
-
-    def views(
-        self, x: Tensor | SkeletonBatch, *, generator: torch.Generator | None = None, keys: Tensor | None = None
-    ) -> list[Any]:
+    def views(self, x: Data, **source: Unpack[Source]) -> list[Data]:
         """The ordered views of a batch, weak to strong.
 
         Args:
-            x: ``(N, C, T, V, M)`` or a SkeletonBatch.
-            generator: draw from it instead of the global generator of the device of ``x``.
-            keys: int64 ``(N,)`` from :func:`skelaug.random.keys`.
+            x: ``(N, C, T, V, M)`` or a SkeletonBatch, which a policy that acts on the graph needs.
+            **source: of the draws: ``generator``, a torch.Generator instead of the global one of the device of ``x``;
+                or ``keys``, int64 ``(N,)`` from :func:`skelaug.random.keys`, one key a sample.
 
         Returns:
-            One Tensor (or SkeletonBatch, where ``x`` is one or a stage acts on the graph) a stage.
+            One Tensor or SkeletonBatch, like ``x``, a stage.
         """
-        batch = self._views[-1].enter(x, presence=True)
-        if self.mode == "nested":
-            return self._replay(x, batch, self._sample(batch, generator, keys))
-        # Each view as soon as it is drawn: its noise need not wait in memory for the draws of the others.
-        lanes = self._draw_in(batch, generator, keys)
-        return [self._leave(x, view.replay_exact(batch, view.sample_exact(batch, lane))) for view, lane in lanes]
+        batch = SkeletonBatch.of(x, "GrowingPolicy")
+        params = self._sample(batch, Rng(len(batch), batch.device, **source))
+        return [view.like(x) for view in self._replay(batch, params)]
 
     forward = views
+    if TYPE_CHECKING:
+        __call__ = views
 
-    def sample(
-        self, x: Tensor | SkeletonBatch, *, generator: torch.Generator | None = None, keys: Tensor | None = None
-    ) -> Params:
-        """Draw the parameters of all views, for ``replay``."""
-        return self._sample(self._views[-1].enter(x, presence=True), generator, keys)
+    def sample(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Params:
+        """Draw the parameters of all views, for ``replay``; see :meth:`views`."""
+        batch = SkeletonBatch.of(x, "GrowingPolicy")
+        return self._sample(batch, Rng(len(batch), batch.device, **source))
 
-    def replay(self, x: Tensor | SkeletonBatch, params: Params) -> list[Any]:
-        """The views that the parameters describe: pure, differentiable, compiles with ``fullgraph=True``."""
-        return self._replay(x, self._views[-1].enter(x, presence=True), params)
+    def replay(self, x: Data, params: Params) -> list[Data]:
+        """The views that the parameters describe: pure, differentiable, compiles with ``fullgraph=True``.
 
-    def key_view(
-        self, x: Tensor | SkeletonBatch, *, generator: torch.Generator | None = None, keys: Tensor | None = None
-    ) -> Any:
-        """Another draw of the first view, for the key branch: its own lane, so never the draw of ``views(x)[0]``."""
-        view = self._views[0]
-        batch = view.enter(x, presence=self.on_graph or view.op_presence or view.draws_from != "shape")
-        rng = Rng(len(batch), batch.device, generator=generator, keys=keys).fold(_KEY_VIEW)
-        drawn = view.sample_exact(batch, rng)
-        return self._leave(x, view.replay_exact(batch if self.on_graph else view.settle(x, batch), drawn))
-
-    def _sample(self, batch: SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None) -> Params:
-        lanes = self._draw_in(batch, generator, keys)
+        Raises:
+            ValueError: the params are another policy's, or for a batch of another size.
+        """
+        batch = SkeletonBatch.of(x, "GrowingPolicy")
         if self.mode == "nested":
-            return {"nested": self._views[-1].sample_exact(batch, lanes[0][1])}
-        return {"views": tuple(view.sample_exact(batch, lane) for view, lane in lanes)}
+            _check_names("GrowingPolicy", params, {"nested"})
+            self[-1].check_params(batch, params["nested"])
+        else:
+            _check_names("GrowingPolicy", params, {"views"})
+            _check_count("GrowingPolicy", "views", params["views"], len(self))
+            for view, drawn in zip(self, params["views"], strict=True):
+                view.check_params(batch, drawn)
+        return [view.like(x) for view in self._replay(batch, params)]
 
-    def _draw_in(
-        self, batch: SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None
-    ) -> list[tuple[Compose, Rng]]:
-        """Every view and where it draws."""
-        rng = Rng(len(batch), batch.device, generator=generator, keys=keys)
-        return list(
-            zip(self._views, rng.lanes(range(len(self)), [view.asks(batch) for view in self._views]), strict=True)
-        )
+    def key_view(self, x: Data, **source: Unpack[Source]) -> Data:
+        """Another draw of the first view, for the key branch: its own substream, so never the draw of ``views(x)[0]``.
 
-    def _replay(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch, params: Params) -> list[Any]:
+        The arguments are those of :meth:`views`.
+        """
+        batch = SkeletonBatch.of(x, "GrowingPolicy")
+        rng = Rng(len(batch), batch.device, **source)
+        params = self.draw_view(batch, 0, rng.split([_KEY_VIEW])[0])
+        return self.replay_view(batch, 0, params).like(x)  # type: ignore[no-any-return]
+
+    def view_label(self, index: int) -> int:
+        """The label of the substream in which view ``index`` is drawn; nested views are one draw."""
+        return 0 if self.mode == "nested" else index
+
+    def draw_view(self, batch: SkeletonBatch, index: int, substream: Rng) -> Params:
+        """Draw for view ``index``; off the tape, autocast off."""
+        labels, members = zip(*self._views[index], strict=True) if self._views[index] else ((), ())
+        with torch.no_grad(), host.without_autocast(batch.device):
+            return {"members": draw_in_order(members, labels, batch, substream)}
+
+    def replay_view(self, batch: SkeletonBatch, index: int, params: Params) -> SkeletonBatch:
+        """View ``index`` of a batch, autocast off."""
+        with host.without_autocast(batch.device):
+            if self.mode == "nested":
+                return self._replay_nested(batch, self._views[: index + 1], params["members"])[-1]
+            return apply_in_order([member for _, member in self._views[index]], params["members"], batch)
+
+    def _sample(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        if self.mode == "nested":
+            last = len(self) - 1
+            return {"nested": self.draw_view(batch, last, rng.split([self.view_label(last)])[0])}
+        substreams = rng.split(range(len(self)))
+        return {"views": tuple(self.draw_view(batch, i, substream) for i, substream in enumerate(substreams))}
+
+    def _replay(self, batch: SkeletonBatch, params: Params) -> list[SkeletonBatch]:
         if self.mode == "independent":
-            pairs = zip(self._views, params["views"], strict=True)
-            return [self._leave(x, view.replay_exact(batch, drawn)) for view, drawn in pairs]
-        views = []
-        drawn = dict(zip(self._views[-1]._lanes, params["nested"]["members"], strict=True))
+            return [self.replay_view(batch, i, drawn) for i, drawn in enumerate(params["views"])]
+        with host.without_autocast(batch.device):
+            return self._replay_nested(batch, self._views, params["nested"]["members"])
 
-        def go_on(batch: SkeletonBatch, members: Sequence[tuple[Transform, int]]) -> SkeletonBatch:
-            return _apply_in_order([m for m, _ in members], [drawn[lane] for _, lane in members], batch)
+    def _replay_nested(
+        self, batch: SkeletonBatch, views: Sequence[Labelled], params: Sequence[Params]
+    ) -> list[SkeletonBatch]:
+        """The views, each an extension of the one before; the params are those of the last."""
+        drawn = dict(zip((label for label, _ in views[-1]), params, strict=True))
+        batches = []
+        for i, members in enumerate(views):
+            steps = [(label, member, drawn[label]) for label, member in members]
+            place = next((j for j, (label, _, _) in enumerate(steps) if label == _STREAM), len(steps))
+            # Members before the stream's place extend the view before; the stream and what follows are done anew.
+            extending = [(member, params) for label, member, params in steps[:place] if label[0] == i]
+            batch = _replayed(extending, batch)
+            batches.append(_replayed([(member, params) for _, member, params in steps[place:]], batch))
+        return batches
 
-        with without_autocast(batch.device):
-            for i, view in enumerate(self._views):
-                members = list(zip(view, view._lanes, strict=True))
-                split = view._lanes.index(-1) if self.stream is not None else len(members)
-                # Members before the stream's place belong to one stage each and extend the view before; the rest is
-                # done anew.
-                batch = go_on(batch, [(m, lane) for m, lane in members[:split] if lane >> 16 == i]).replace()
-                views.append(self._leave(x, go_on(batch, members[split:])))
-        return views
-
-    def _leave(self, x: Tensor | SkeletonBatch, batch: SkeletonBatch) -> Tensor | SkeletonBatch:
-        return batch._every_joint() if isinstance(x, SkeletonBatch) or self.on_graph else batch.x
-
-    def strength(
-        self, x: Tensor | SkeletonBatch, *, generator: torch.Generator | None = None, keys: Tensor | None = None
-    ) -> Tensor:
+    def strength(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Tensor:
         """How far each view moves the data: mean displacement of present joints over the size of their body.
 
         A view whose members act on the graph adds the share of the edges' weight that they moved. On real, centred
         motion the strength grows along HiCLR's policy; for an arbitrary policy that is not promised.
+
+        Args:
+            x: see :meth:`views`.
+            **source: see :meth:`views`.
 
         Returns:
             float32 ``(len(policy),)``: 0.1 is a tenth of the bounding box's diagonal.
@@ -409,42 +516,41 @@ class GrowingPolicy(nn.Module):
         Raises:
             ValueError: the policy changes the number of frames, so that frames cannot be compared.
         """
-        if self._views[-1].length is not None:
+        if self[-1].length is not None:
             raise ValueError("GrowingPolicy.strength compares frame by frame; this policy changes the number of frames")
-        batch = self._views[-1].enter(x, presence=True)
-        assert batch.mask is not None
-        full = batch.replace(mask=batch.mask.expand(len(batch), *batch.x.shape[2:]))
+        batch = SkeletonBatch.of(x, "GrowingPolicy")
+        params = self._sample(batch, Rng(len(batch), batch.device, **source))
+        strengths = []
         with torch.no_grad():
-            size = fv.body_size(full.x, full.mask)[:, None, None]
-            still = full if self.stream is None else self.stream.replay_exact(full, {})
-            found = []
-            for view in self._replay(full, full, self._sample(full, generator, keys)):
+            size = fv.body_size(batch.x, batch.seen)[:, None, None]
+            still = batch if self.stream is None else self.stream.replay_batch(batch, {})
+            for index, view in enumerate(self._replay(batch, params)):
                 both = view.mask & still.mask
                 moved = (view.x.float() - still.x.float()).norm(dim=1) / size.clamp(min=1e-12)
                 strength = torch.where(both, moved, 0).sum() / both.sum().clamp(min=1)
-                if view.graph is not None and (base := self._base_graph(full)) is not None:
+                base = next((m.base_graph(batch) for _, m in self._views[index] if hasattr(m, "base_graph")), None)
+                if view.graph is not None and base is not None:
                     strength = strength + fg.share_changed(base, view.graph).mean()
-                found.append(strength)
-        return torch.stack(found)
+                strengths.append(strength)
+        return torch.stack(strengths).float()
 
-    def _base_graph(self, batch: SkeletonBatch) -> Tensor | None:
-        """The graph that the first member acting on one starts from."""
-        if batch.graph is not None:
-            return batch.graph
-        found = [m for m in self.modules() if isinstance(m, Transform) and hasattr(m, "base_graph")]
-        return found[0].base_graph(batch) if found else None  # type: ignore[operator]
+    def _argument(self, name: str) -> Any:
+        return {stage: list(members) for stage, members in self.items()} if name == "stages" else getattr(self, name)
 
     def __len__(self) -> int:
         return len(self.names)
 
+    def __iter__(self) -> Iterator[View]:
+        return (View(self, index) for index in range(len(self)))
+
     @overload
-    def __getitem__(self, index: int) -> Compose: ...
+    def __getitem__(self, index: int) -> View: ...
     @overload
     def __getitem__(self, index: slice) -> GrowingPolicy: ...
-    def __getitem__(self, index: int | slice) -> Compose | GrowingPolicy:
+    def __getitem__(self, index: int | slice) -> View | GrowingPolicy:
         """View i as one transform, ``policy[i]``, or the policy of the first k views, ``policy[:k]``: same draws."""
-        if isinstance(index, int):
-            return self._views[index]
+        if not isinstance(index, slice):
+            return View(self, index)
         start, stop, step = index.indices(len(self))
         if start != 0 or step != 1 or stop < 1:
             raise ValueError(
@@ -453,14 +559,61 @@ class GrowingPolicy(nn.Module):
             )
         return GrowingPolicy(dict(self.items()[:stop]), mode=self.mode, stream=self.stream)
 
-    def __repr__(self) -> str:
-        stages = ", ".join(f"{name!r}: {list(stage)!r}" for name, stage in self.items())
-        rest = "" if self.mode == "independent" else f", mode={self.mode!r}"
-        rest += "" if self.stream is None else f", stream={self.stream!r}"
-        return f"GrowingPolicy({{{stages}}}{rest})"
+
+@final
+class View(Transform):
+    """View ``index`` of a growing policy as a transform: what ``policy[index]`` gives.
+
+    ``View(policy, i)(x, keys=k)`` equals ``policy.views(x, keys=k)[i]``. Drawn per sample: what the policy draws for the
+    view. The params hold ``members``, a tuple.
+
+    Args:
+        policy: a GrowingPolicy.
+        index: of the view; negative ones count from the last.
+
+    Raises:
+        TypeError: ``policy`` is no GrowingPolicy, or ``index`` is not a whole number.
+        IndexError: the policy has no such view.
+
+    Example:
+        >>> from skelaug.transforms import GaussianNoise, Shear
+        >>> policy = GrowingPolicy(weak=[Shear(0.5)], strong=[GaussianNoise(0.1)])
+        >>> policy[-1](torch.randn(8, 3, 50, 25, 2)).shape
+        torch.Size([8, 3, 50, 25, 2])
+    """
+
+    def __init__(self, policy: GrowingPolicy, index: int) -> None:
+        super().__init__()
+        if not isinstance(policy, GrowingPolicy):
+            raise TypeError(f"View(policy={policy!r}): policy must be a GrowingPolicy, got {type(policy).__name__}")
+        if isinstance(index, bool) or not isinstance(index, int):
+            raise TypeError(f"View(index={index!r}): index must be a whole number, got {type(index).__name__}")
+        if not -len(policy) <= index < len(policy):
+            raise IndexError(f"view {index} of a GrowingPolicy with {len(policy)} views")
+        self.policy, self.index = policy, index % len(policy)
+        inherit(self, self)
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        return self.policy.draw_view(batch, self.index, rng.split([self.policy.view_label(self.index)])[0])
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        return self.policy.replay_view(batch, self.index, params)
+
+    def check_params(self, batch: SkeletonBatch, params: Params) -> None:
+        check_params(self, batch, params)
+        check_in_order("View", list(self), batch, params)
+
+    def _text(self, width: float) -> str:
+        return f"{self.policy._text(width)}[{self.index}]"
+
+    def __len__(self) -> int:
+        return len(self.policy._views[self.index])
+
+    def __iter__(self) -> Iterator[Transform]:
+        return (member for _, member in self.policy._views[self.index])
 
 
 def _as_stage(name: str, stage: Stage) -> Compose:
     if isinstance(stage, Compose) and stage.p == 1:
         return Compose(stage)
-    return Compose([stage] if isinstance(stage, Transform) else _check_members(f"GrowingPolicy({name}=…)", stage))
+    return Compose([stage] if isinstance(stage, Transform) else check_members(f"GrowingPolicy({name}=…)", stage))

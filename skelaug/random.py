@@ -1,4 +1,4 @@
-"""Draws: on the batch's device, from a generator, or keyed by sample.
+"""Draws: one independent row a sample, on the batch's device, from a generator or from keys.
 
 Three ways, one code path. Without arguments the global torch generator of the device of the data is used. A
 ``torch.Generator`` draws on its own device, so a CPU generator gives the same augmentation on CPU and GPU. **Keys**,
@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
-from skelaug import rows
+from skelaug import host
 from skelaug.check import constant
-from skelaug.lanes import Asked, Layout, layout
 
-__all__ = ["Rng", "fold_in", "keys", "worker_generator"]
+__all__ = ["Rng", "Source", "fold_in", "keys"]
 
 _MASK = (1 << 64) - 1
-_GAMMA = 0x9E3779B97F4A7C15  # the draws of one key: key + counter * gamma
+_GAMMA = 0x9E3779B97F4A7C15  # the draws of one key are hashes of key + counter * gamma
 _GAMMA_INVERSE = pow(_GAMMA, -1, 1 << 64)
-_LANE = 0xD1B54A32D192ED03  # lanes: key xor lane * constant, so no lane walks along another's counters
+_LABEL = (
+    0xD1B54A32D192ED03  # a substream's key is a hash of key xor label * this, so it walks along no other's counters
+)
+_BLOCK = 16  # uniforms that each substream draws together with its siblings
 
 
 def _signed(value: int) -> int:
@@ -36,29 +37,20 @@ def _signed(value: int) -> int:
 
 
 def _shift(z: Tensor, bits: int, out: Tensor) -> Tensor:
-    """Logical right shift: int64's own shift drags the sign in."""
+    """Logical right shift; int64's own shift repeats the sign bit."""
     return torch.bitwise_right_shift(z, bits, out=out).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _mix(z: Tensor, scratch: Tensor | None = None) -> Tensor:
-    """SplitMix64's finaliser, a bijection of 64 bits. Overwrites ``z``, which must be the caller's own."""
-    # One scratch for all steps: memory that is warm in the cache is worth ten times the arithmetic.
+    """SplitMix64's finaliser, a bijection of 64 bits. Overwrites ``z``, which nobody else may hold."""
     t = torch.empty_like(z) if scratch is None else scratch
     z.bitwise_xor_(_shift(z, 30, t)).mul_(_signed(0xBF58476D1CE4E5B9))
     z.bitwise_xor_(_shift(z, 27, t)).mul_(_signed(0x94D049BB133111EB))
     return z.bitwise_xor_(_shift(z, 31, t))
 
 
-def _halves(bits: Tensor, scratch: Tensor, dim: int) -> Tensor:
-    """Two independent whole numbers below 2^24 from each word, exact in float32, along a new axis of size 2."""
-    halves = torch.empty(*bits.shape[:dim], 2, *bits.shape[dim:], device=bits.device)
-    halves.select(dim, 0).copy_(_shift(bits, 40, scratch))
-    halves.select(dim, 1).copy_(_shift(bits, 8, scratch).bitwise_and_(0xFFFFFF))
-    return halves
-
-
 def _mix_int(value: int) -> int:
-    """:func:`_mix` on a Python int, for seeds and epochs."""
+    """:func:`_mix` of a Python int, for seeds, epochs and labels."""
     z = value & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -77,61 +69,105 @@ def keys(seed: int, epoch: int, ids: Tensor | Iterable[int]) -> Tensor:
         int64 ``(N,)`` on the device of ``ids``.
 
     Raises:
-        TypeError: a float where an integer belongs.
+        TypeError: ``seed``, ``epoch`` or an id is not a whole number, or ``ids`` is not one-dimensional.
 
     Example:
         >>> k = keys(seed=0, epoch=3, ids=torch.arange(4))
         >>> bool((k[2:] == keys(0, 3, [2, 3])).all())
         True
     """
-    ids = ids if isinstance(ids, Tensor) else torch.tensor(list(ids), dtype=torch.int64)
-    if ids.is_floating_point() or ids.dtype == torch.bool or ids.ndim != 1:
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"keys({name}={value!r}): {name} must be a whole number, got {type(value).__name__}")
+    if not isinstance(ids, Tensor):
+        try:
+            ids = torch.tensor([operator.index(i) for i in ids], dtype=torch.int64, device="cpu")
+        except (TypeError, OverflowError) as error:
+            raise TypeError(f"keys(ids={ids!r}): ids must be integers (N,): {error}") from error
+    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool or ids.ndim != 1:
         raise TypeError(f"keys(ids=…): ids must be integers (N,), got {ids.dtype} {tuple(ids.shape)}")
-    base = _mix_int(_mix_int(operator.index(seed) + _GAMMA) ^ _mix_int(operator.index(epoch) + _LANE))
+    base = _mix_int(_mix_int(operator.index(seed) + _GAMMA) ^ _mix_int(operator.index(epoch) + _LABEL))
     return _mix(ids.to(torch.int64) * _signed(_GAMMA) + _signed(base))
 
 
 def fold_in(keys: Tensor, n: int) -> Tensor:
-    """Derive independent keys for lane ``n`` (any integer): a view, a position in a policy, a purpose."""
+    """Derive independent keys for the label ``n`` (any integer): a view, a position in a policy, a purpose.
+
+    Raises:
+        TypeError: ``keys`` is no int64 tensor, or ``n`` is not a whole number.
+    """
+    if not isinstance(keys, Tensor) or keys.dtype != torch.int64:
+        got = keys.dtype if isinstance(keys, Tensor) else type(keys).__name__
+        raise TypeError(f"fold_in(keys=…): keys must be an int64 tensor, as skelaug.random.keys gives, got {got}")
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"fold_in(n={n!r}): n must be a whole number, got {type(n).__name__}")
     return _mix(keys ^ _mark(n))
 
 
-def _mark(lane: int) -> int:
-    return _signed((operator.index(lane) + 1) * _LANE)
+def _mark(label: int | tuple[int, ...]) -> int:
+    """The word by which a substream's key differs from its parent's."""
+    if not isinstance(label, tuple):
+        return _signed((operator.index(label) + 1) * _LABEL)
+    word = 0
+    for part in label:
+        word = _mix_int(word + (part + 1) * _LABEL)
+    return _signed(word)
 
 
-_workers: dict[tuple[int, int], torch.Generator] = {}
+def _words(keys: Tensor, first: int, count: int, scratch: Tensor | None = None) -> Tensor:
+    """Random 64-bit words ``first`` … of keys ``(…)``, counted from 1: ``(…, count)``."""
+    counter = torch.arange(first, first + count, device=keys.device)
+    if (
+        torch.compiler.is_compiling()
+    ):  # the same bits; inductor computes the bounds of a range times gamma and overflows
+        return _mix((keys[..., None] * _signed(_GAMMA_INVERSE) + counter) * _signed(_GAMMA), scratch)
+    return _mix(keys[..., None] + counter * _signed(_GAMMA), scratch)
 
 
-def worker_generator() -> torch.Generator | None:
-    """The CPU generator of this worker of a DataLoader, shared by all that draws in it; ``None`` in the main process.
+def _uniforms(keys: Tensor, first: int, count: int) -> Tensor:
+    """U(0, 1) from the words ``first`` … of keys ``(…)``, two from each: float32 ``(…, 2 * count)``."""
+    words = _words(keys, first, count)
+    scratch = torch.empty_like(words)
+    halves = torch.empty(*words.shape[:-1], 2, count, dtype=torch.float32, device=words.device)
+    # Whole numbers below 2^24, which float32 holds exactly.
+    halves.select(-2, 0).copy_(_shift(words, 40, scratch))
+    halves.select(-2, 1).copy_(_shift(words, 8, scratch).bitwise_and_(0xFFFFFF))
+    return halves.mul_(2.0**-24).flatten(-2)
 
-    It differs over workers, ranks and epochs, and repeats for a seed, also beside a ``worker_init_fn`` that seeds torch
-    alike in every epoch, as OpenMMLab's and CTR-GCN's do: the worker's own seed, which its DataLoader draws anew for
-    each epoch, tells the epochs apart; what ``worker_init_fn`` set, and ``RANK``, tell the ranks apart.
+
+class Source(TypedDict, total=False):
+    """Where draws come from: nothing for the global generator, or one of these."""
+
+    generator: torch.Generator | None
+    keys: Tensor | None
+
+
+class _Block:
+    """The first uniforms of sibling substreams, drawn for all of them when one of them first needs a number.
+
+    Args:
+        n: number of samples.
+        siblings: number of substreams.
+        device: of the generator, where there are no keys.
+        generator: draws without keys.
+        keys: int64 ``(n, siblings)``.
     """
-    worker = get_worker_info()
-    if worker is None:
-        return None
-    seeds = worker.seed, torch.initial_seed()
-    if seeds not in _workers:
-        key = fold_in(keys(*seeds, [0]), int(os.environ.get("RANK") or 0))
-        _workers.clear()
-        _workers[seeds] = torch.Generator().manual_seed(int(key))
-    return _workers[seeds]
 
+    def __init__(
+        self, n: int, siblings: int, device: torch.device, generator: torch.Generator | None, keys: Tensor | None
+    ) -> None:
+        self._shape, self._device, self._generator, self._keys = (n, siblings, _BLOCK), device, generator, keys
+        self._numbers: Tensor | None = None
 
-def _hashed(keys: Tensor, plan: Layout) -> Tensor:
-    """Columns of uniforms for lanes of ``keys (n, lanes)``, from one hash that gives two columns a word.
-
-    Word 0 of a lane is for its gate, whether it has one or not; its numbers take the words after it.
-    """
-    words = [(lane, 0) for lane in plan.gates]
-    words += [(lane, word) for lane, count in enumerate(plan.words) for word in range(1, count + 1)]
-    # Made in one piece: each is a copy to the device.
-    lane, offset = constant([[i for i, _ in words], [_signed(word * _GAMMA) for _, word in words]], keys.device)
-    bits = _mix((keys.index_select(1, lane) if keys.shape[1] > 1 else keys) + offset)
-    return _halves(bits, torch.empty_like(bits), 2).mul_(2.0**-24).flatten(1)
+    def of(self, sibling: int) -> Tensor:
+        """Float32 ``(n, 16)``."""
+        if self._numbers is None:
+            if self._keys is not None:
+                self._numbers = _uniforms(self._keys, 1, _BLOCK // 2)
+            else:
+                empty = torch.empty(self._shape, dtype=torch.float32, device=self._device)
+                self._numbers = empty.uniform_(generator=self._generator)
+        return self._numbers[:, sibling]
 
 
 class Rng:
@@ -144,16 +180,16 @@ class Rng:
         keys: int64 ``(n,)``; draw counter-based numbers from each sample's own key.
 
     Attributes:
-        is_ready: this is a lane that :meth:`lanes` or :meth:`ready` gave.
-        numbers: float32 ``(n, k)``, there if k > 0 numbers were asked for.
-        keep: bool ``(n,)``, the samples that the gate lets through; ``None`` for all. Draws for the others will not be
-            used; normals, which cost the most, are not even made where the host can tell.
+        keep: bool ``(n,)``, the samples that the last :meth:`chance` chose; ``None`` before. The draws of the others
+            will not be used; their normals, which cost the most, are zeros where the host can tell.
 
-    A generator is consumed in order. With keys, a counter walks through one call of ``draw``, and ``fold`` gives an
-    independent lane, so that changing one member of a policy moves no other's draws.
+    Raises:
+        TypeError: the generator is no ``torch.Generator``.
+        ValueError: the keys are not int64 ``(n,)``, or both a generator and keys are given.
+
+    A generator is consumed in order. With keys, a counter walks through one call of ``draw``, and :meth:`split` gives
+    independent substreams, so that changing one member of a policy moves no other's draws.
     """
-
-    numbers: Tensor
 
     def __init__(
         self,
@@ -165,6 +201,10 @@ class Rng:
     ) -> None:
         if generator is not None and keys is not None:
             raise ValueError("give a generator or keys, not both: keys alone decide the draws of each sample")
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(
+                f"generator must be a torch.Generator, such as torch.Generator().manual_seed(0), got {generator!r}"
+            )
         if keys is not None:
             if not isinstance(keys, Tensor) or keys.dtype != torch.int64 or keys.shape != (n,):
                 got = f"{keys.dtype} {tuple(keys.shape)}" if isinstance(keys, Tensor) else type(keys).__name__
@@ -173,122 +213,85 @@ class Rng:
                 )
             keys = keys.to(device)
         self.n, self.device, self.generator, self.keys = n, device, generator, keys
-        self.is_ready = False
         self.keep: Tensor | None = None
-        self._counter = 0
+        self._block: _Block | None = None
+        self._sibling = 0
+        self._taken = 0  # uniforms of the block
+        self._words_taken = _BLOCK // 2
+
+    def split(self, labels: Sequence[int | tuple[int, ...]]) -> list[Rng]:
+        """An independent substream for each label: a whole number or several, such as (stage, position).
+
+        With keys a substream depends on its own label alone. A block of 16 uniforms is drawn for all of them at once.
+        """
+        keys = None
+        if self.keys is not None and labels:
+            marks = [_mark(label) for label in labels]  # one alone need not be copied to the device
+            keys = _mix(self.keys[:, None] ^ (marks[0] if len(marks) == 1 else constant(marks, self.device)))
+        block = _Block(self.n, len(labels), self._source, self.generator, keys)
+        substreams = []
+        for sibling in range(len(labels)):
+            own = None if keys is None else keys[:, sibling]
+            substream = Rng(self.n, self.device, generator=self.generator, keys=own)
+            substream._block, substream._sibling = block, sibling
+            substreams.append(substream)
+        return substreams
 
     @property
     def _source(self) -> torch.device:
         """Where numbers without keys are drawn."""
         return self.device if self.generator is None else self.generator.device
 
-    def fold(self, lane: int) -> Rng:
-        """An independent lane; without keys the same stream goes on."""
-        if self.keys is not None:
-            return Rng(self.n, self.device, keys=fold_in(self.keys, lane))
-        # What is said of one draw does not hold for those within it.
-        return self if self.keep is None else Rng(self.n, self.device, generator=self.generator)
+    def chance(self, p: float) -> Tensor:
+        """Bool ``(n,)``: True with probability ``p``. One number is taken whatever ``p`` is."""
+        self.keep = self.uniform() < p
+        return self.keep
 
-    def lanes(self, lanes: Sequence[int], asked: Sequence[Asked]) -> list[Rng]:
-        """:meth:`fold` for several lanes at once, each with the gate and the numbers that are asked for in it."""
-        if self.keys is None or not lanes:
-            return self._ready(None, asked)
-        if len(lanes) == 1:  # a mark that is a Python number need not be copied to the device
-            return self._ready(fold_in(self.keys, lanes[0])[:, None], asked)
-        return self._ready(_mix(self.keys[:, None] ^ constant([_mark(lane) for lane in lanes], self.device)), asked)
-
-    def ready(self, asked: Asked) -> Rng:
-        """This lane with the gate and the numbers that are asked for: the same as :meth:`lanes` gives it."""
-        if asked[0] == 1 and not asked[1]:
-            return self
-        (found,) = self._ready(None if self.keys is None else self.keys[:, None], [asked])
-        return found
-
-    def _ready(self, keys: Tensor | None, asked: Sequence[Asked]) -> list[Rng]:
-        """A lane for each that asks; ``keys (n, lanes)`` are theirs, if they are keyed."""
-        plan = layout(asked, 1 if keys is None else 2)
-        if keys is None:
-            found = [Rng(self.n, self.device, generator=self.generator) for _ in asked]
-        else:
-            found = [Rng(self.n, self.device, keys=lane) for lane in keys.unbind(1)]
-        for rng, count in zip(found, plan.words, strict=True):
-            rng.is_ready, rng._counter = True, count
-        if plan.total == 0:
-            return found
-        if keys is None:
-            u = torch.empty(self.n, plan.total, device=self._source).uniform_(generator=self.generator)
-        else:
-            u = _hashed(keys, plan)
-        if plan.gates:
-            for lane, keep in zip(plan.gates, plan.gates_of(u).to(self.device).unbind(1), strict=True):
-                found[lane].keep = keep
-        if any(plan.sizes):
-            drawn = plan.numbers_of(u).to(self.device)
-            parts = (drawn,) if len(found) == 1 else drawn.split_with_sizes(plan.sizes, 1)
-            for rng, part in zip(found, parts, strict=True):
-                rng.numbers = part
-        return found
-
-    def _bits(self, count: int, scratch: Tensor | None = None) -> Tensor:
-        """``(n, count)`` random 64-bit words from the keys."""
-        assert self.keys is not None
-        counter = torch.arange(self._counter + 1, self._counter + count + 1, device=self.device)
-        self._counter += count
-        if torch.compiler.is_compiling():  # the same bits; inductor bounds a product of a range, and overflows
-            return _mix((self.keys[:, None] * _signed(_GAMMA_INVERSE) + counter) * _signed(_GAMMA), scratch)
-        return _mix(self.keys[:, None] + counter * _signed(_GAMMA), scratch)
+    def skip(self) -> None:
+        """Leave out the number that :meth:`chance` would take, so that ``p`` moves no other draws."""
+        self._taken += 1
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """float32 ``(n, *shape)``, each entry U(low, high)."""
+        """float32 ``(n, *shape)``, each entry U(low, high): from the block, or drawn now where that is used up."""
         count = math.prod(shape)
-        if self.keys is not None:
-            scratch = torch.empty(self.n, (count + 1) // 2, dtype=torch.int64, device=self.device)
-            halves = _halves(self._bits(scratch.shape[1], scratch), scratch, 1)
-            u = halves.mul_(2.0**-24).flatten(1)[:, :count].reshape(self.n, *shape)
-            return u if (low, high) == (0.0, 1.0) else u * (high - low) + low
-        u = torch.empty(self.n, *shape, device=self._source).uniform_(low, high, generator=self.generator)
-        return u.to(self.device)
+        if self._taken + count <= _BLOCK:
+            if self._block is None:
+                keys = None if self.keys is None else self.keys[:, None]
+                self._block = _Block(self.n, 1, self._source, self.generator, keys)
+            u = self._block.of(self._sibling)[:, self._taken : self._taken + count]
+            self._taken += count
+        elif self.keys is not None:
+            words = (count + 1) // 2
+            u = _uniforms(self.keys, self._words_taken + 1, words)[:, :count]
+            self._words_taken += words
+        else:
+            u = torch.empty(self.n, count, dtype=torch.float32, device=self._source).uniform_(generator=self.generator)
+        u = u.to(self.device).reshape(self.n, *shape)
+        if (low, high) == (0.0, 1.0):
+            return u
+        u = u * (high - low)
+        return u + low if low else u
 
     def normal(self, *shape: int, std: float = 1.0) -> Tensor:
         """float32 ``(n, *shape)``, each entry N(0, std²); keyed draws use Box and Muller's pair."""
         source = self._source
         if self.keys is None and source.type != "cpu":
-            return torch.randn(self.n, *shape, generator=self.generator, device=source).mul_(std).to(self.device)
+            drawn = torch.randn(self.n, *shape, generator=self.generator, dtype=torch.float32, device=source)
+            return drawn.mul_(std).to(self.device)
         if self.keys is None:
-            # A CPU generator uses one core, and its numbers would have to be copied: it only draws the keys.
-            whole = torch.empty(self.n, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
-            keyed = Rng(self.n, self.device, keys=whole)
+            # A CPU generator uses one core, and its numbers would have to be copied: it only draws keys.
+            fresh = torch.empty(self.n, dtype=torch.int64, device=source)
+            keyed = Rng(self.n, self.device, keys=fresh.random_(-(2**63), None, generator=self.generator))
             keyed.keep = self.keep
             return keyed.normal(*shape, std=std)
-        needed = None if self.keep is None else rows.known(self.keep)
-        if needed is not None and needed.shape[0] < self.n:
-            return self._normal_where_needed(needed, shape, std)
-        count = math.prod(shape)
-        pair = torch.empty(self.n, 2, (count + 1) // 2, device=self.device)
-        # The words' scratch lies where the numbers will: memory that was not touched lately is slow.
-        bits = self._bits(pair.shape[2], None if torch.compiler.is_compiling() else pair.flatten(1).view(torch.int64))
-        # As float32 a signed word is its upper bits, a number in ±2^63; shifted, its lower half.
-        high, angle = pair[:, 0].copy_(bits), pair[:, 1].copy_(bits.bitwise_left_shift_(32))
-        del bits
-        # With u = |high| / 2^63, uniform in [0, 1]: r² = -2 log u = -log u², and u² is kept off 0.
-        least = torch.full((), 2.0**-66, device=self.device)
-        radius = torch.addcmul(least, high, high, value=2.0**-126).log_().mul_(-std * std).sqrt_()
-        high.copy_(angle.mul_(math.pi * 2.0**-63)).cos_()
-        angle.sin_()
-        return pair.mul_(radius[:, None]).flatten(1)[:, :count].reshape(self.n, *shape)
-
-    def _normal_where_needed(self, needed: Tensor, shape: tuple[int, ...], std: float) -> Tensor:
-        """Rows of normals for those that will be used, of zeros for the others."""
-        assert self.keys is not None
-        count = needed.shape[0]
-        # The row drawn last becomes the zeros that all others point to: to fill and then to copy takes twice as long.
-        some = Rng(count + 1, self.device, keys=torch.cat([rows.take(self.keys, needed), self.keys[:1]]))
-        some._counter = self._counter
-        drawn = some.normal(*shape, std=std)
-        self._counter = some._counter
-        drawn[count] = 0
-        place = torch.full((self.n,), count).index_copy_(0, needed, torch.arange(count))
-        return drawn.index_select(0, place)
+        needed = None if self.keep is None else host.rows(self.keep)
+        words = (math.prod(shape) + 1) // 2
+        first = self._words_taken + 1
+        self._words_taken += words
+        if needed is None or needed.shape[0] == self.n:
+            return _normals(self.keys, first, shape, std)
+        drawn = torch.zeros(self.n, *shape, dtype=torch.float32, device=self.device)
+        return drawn.index_copy_(0, needed, _normals(self.keys.index_select(0, needed), first, shape, std))
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """int64 ``(n, *shape)``, each entry one of 0 … high - 1."""
@@ -298,3 +301,20 @@ class Rng:
     def permutation(self, size: int, *shape: int) -> Tensor:
         """int64 ``(n, *shape, size)``: a random order of 0 … size - 1 along the last axis."""
         return self.uniform(*shape, size).argsort(-1)
+
+
+def _normals(keys: Tensor, first: int, shape: tuple[int, ...], std: float) -> Tensor:
+    """N(0, std²) from the words ``first`` … of keys ``(n,)``, two from each: float32 ``(n, *shape)``."""
+    n, count = keys.shape[0], math.prod(shape)
+    pair = torch.empty(n, 2, (count + 1) // 2, dtype=torch.float32, device=keys.device)
+    # The words' scratch is the memory of the results: memory that was not touched lately is slow.
+    scratch = None if torch.compiler.is_compiling() else pair.flatten(1).view(torch.int64)
+    words = _words(keys, first, pair.shape[2], scratch)
+    # As float32 a signed word is its upper bits, a number in ±2^63; shifted, its lower half.
+    high, angle = pair[:, 0].copy_(words), pair[:, 1].copy_(words.bitwise_left_shift_(32))
+    # With u = |high| / 2^63, uniform in [0, 1]: r² = -2 log u = -log u², and u² is kept off 0.
+    least = torch.full((), 2.0**-66, dtype=torch.float32, device=keys.device)
+    radius = torch.addcmul(least, high, high, value=2.0**-126).log_().mul_(-std * std).sqrt_()
+    high.copy_(angle.mul_(math.pi * 2.0**-63)).cos_()
+    angle.sin_()
+    return pair.mul_(radius[:, None]).flatten(1)[:, :count].reshape(n, *shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -176,7 +176,13 @@ class Skeleton:
     def __repr__(self) -> str:
         if skeletons.holds(self):
             return f"skeletons[{self.name!r}]"
-        return f"<Skeleton {self.name!r}, {len(self)} joints>"
+        parts = [repr(self.name), repr(self.joints), repr(self.parents)]
+        for optional in fields(self)[3:-1]:
+            value = getattr(self, optional.name)
+            parts += [] if value == optional.default else [f"{optional.name}={value!r}"]
+        if self.limbs != {"body": tuple(range(len(self)))}:  # what the constructor makes of no limbs
+            parts.append(f"limbs={dict(self.limbs)!r}")
+        return f"Skeleton({', '.join(parts)})"
 
     def __reduce__(self) -> Any:  # a mappingproxy cannot be pickled
         return Skeleton.from_dict, (self.to_dict(),)
@@ -287,6 +293,7 @@ class _Skeletons(Mapping[str, Skeleton]):
     def __init__(self, ours: Iterable[Skeleton]) -> None:
         self.ours: Mapping[str, Skeleton] = MappingProxyType({skeleton.name: skeleton for skeleton in ours})
         self._loaded = dict(self.ours)
+        self._plugins = plugins.Registry("skeletons", self.ours, _wrong_plugin)
 
     def __getitem__(self, name: str) -> Skeleton:
         found = self.get(name)
@@ -299,7 +306,7 @@ class _Skeletons(Mapping[str, Skeleton]):
     def get(self, name: str, default: Any = None) -> Any:
         """The skeleton of that name, or the default."""
         if name not in self._loaded:
-            found = plugins.find("skeletons", name)
+            found = self._plugins.find(name)
             if found is None:
                 return default
             self._loaded[name] = found
@@ -310,7 +317,7 @@ class _Skeletons(Mapping[str, Skeleton]):
         return self._loaded.get(skeleton.name) == skeleton
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*self.ours, *plugins.names("skeletons")])
+        return iter([*self.ours, *self._plugins.names()])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -320,6 +327,12 @@ class _Skeletons(Mapping[str, Skeleton]):
 
     def __repr__(self) -> str:
         return f"skeletons({', '.join(self)})"
+
+
+def _wrong_plugin(name: str, plugin: Any) -> str | None:
+    if not isinstance(plugin, Skeleton):
+        return f"must be a skelaug.Skeleton, is {plugin!r}"
+    return None if plugin.name == name else f"must be registered under the skeleton's name, {plugin.name!r}"
 
 
 _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")

@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from torch.utils.data import DataLoader
 
 from skelaug import SkeletonBatch, to_layout
-from skelaug.batch import infer_presence
+from skelaug.presence import infer_presence
 
 # --- construction ----------------------------------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ def test_to_changes_the_type_of_values_alone() -> None:
     assert (half.x.dtype, half.mask.dtype, half.graph.dtype, half.label.dtype) == (
         torch.float16, torch.bool, torch.float16, torch.int64,
     )  # fmt: skip
-    assert all(part.device.type == "meta" for part in batch.to("meta")._parts())
+    assert all(part.device.type == "meta" for part in pytree.tree_leaves(batch.to("meta")))
 
 
 def test_a_batch_is_a_pytree_and_survives_copies() -> None:

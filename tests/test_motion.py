@@ -11,8 +11,8 @@ from cases import SKELETON
 from torch import Tensor
 
 from skelaug import Skeleton, SkeletonBatch, sample_motion, skeletons, synthetic_motion
-from skelaug.batch import infer_presence
 from skelaug.motion import ACTIONS, clip_names
+from skelaug.presence import infer_presence
 
 ASSET = resources.files("skelaug") / "assets" / "sample_motion.npz"
 UPRIGHT = ("walk", "run", "jump", "kick", "spinkick", "punch", "dance_a", "dance_b")

@@ -212,12 +212,30 @@ def test_stages_that_disagree_on_frames_are_refused() -> None:
         small(mode="other")
 
 
-def test_a_stage_on_the_graph_makes_all_views_batches() -> None:
-    policy = policies.hiclr(SKELETON, "edges")
-    x = make_x()
-    views = [*policy.views(x, keys=keys(5)), policy.key_view(x, keys=keys(5))]
+def test_a_stage_on_the_graph_needs_a_batch() -> None:
+    policy, x = policies.hiclr(SKELETON, "edges"), make_x()
+    batch = SkeletonBatch(x)
+    views = [*policy.views(batch, keys=keys(5)), policy.key_view(batch, keys=keys(5))]
     assert all(isinstance(view, SkeletonBatch) and view.mask.shape == (5, 12, 8, 2) for view in views)
     assert views[0].graph is None and views[2].graph.shape == (5, 3, 8, 8)
+    with pytest.raises(TypeError, match=r"which a Tensor cannot carry: wrap it, as in skelaug.SkeletonBatch\(x\)"):
+        policy.views(x)
+    assert isinstance(policy.key_view(x), torch.Tensor), "the first view does not act on the graph"
+
+
+@pytest.mark.parametrize("mode", ["independent", "nested"])
+@pytest.mark.parametrize("stream", [None, T.Bone(SKELETON)])
+def test_a_view_is_the_view_of_the_policy(mode: str, stream: T.Bone | None) -> None:
+    policy, x, k = small(mode=mode, stream=stream), make_batch(), keys(5)
+    views = policy.views(x, keys=k)
+    for i in (0, 1, 2, -1, -2, -3):
+        out, params = policy[i](x, keys=k, return_params=True)
+        assert torch.equal(out.x, views[i].x) and torch.equal(out.mask, views[i].mask)
+        assert torch.equal(policy[i].replay(x, params).x, out.x)
+    assert repr(policy[-1]) == f"{policy!r}[2]" and len(policy[0]) == len(list(policy[0]))
+    for wrong in (3, -4):
+        with pytest.raises(IndexError, match=f"view {wrong} of a GrowingPolicy with 3 views"):
+            policy[wrong]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -363,12 +381,6 @@ def test_wrong_plain_forms_are_explained(data: object, message: str) -> None:
 def test_what_has_no_plain_form_says_so() -> None:
     with pytest.raises(TypeError, match=r"SkeleAdaIN\(style=…\) holds a batch"):
         config.to_dict(T.SkeleAdaIN(style=make_x()))
-
-
-def test_the_key_view_of_a_plain_tensor_where_only_a_later_stage_acts_on_the_graph() -> None:
-    policy = GrowingPolicy(basic=[T.Shear(0.5)], strong=[T.DropEdges(0.1, SKELETON)])
-    view = policy.key_view(make_x(), keys=keys(5))
-    assert isinstance(view, SkeletonBatch) and view.mask is not None and view.graph is None
 
 
 def test_a_whole_with_edges_has_no_gate() -> None:

@@ -8,11 +8,11 @@ import pytest
 import torch
 from cases import CASES, Case, generator, keys, make_batch, make_x
 from ghost import GhostMode
-from test_conformance import assert_near, assert_same, gated
+from test_conformance import assert_near, assert_same, gated, takes
 from torch.utils import _pytree as pytree
 
 import skelaug
-from skelaug import rows
+from skelaug import host
 from skelaug import transforms as T
 from skelaug.random import Rng
 from skelaug.transform import Transform
@@ -23,7 +23,7 @@ def assert_rows_change_nothing(transform: Transform, x: Any, monkeypatch: pytest
     params = transform.sample(x, keys=keys(5))
     chosen = transform.replay(x, params)
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "known", lambda keep: None)
+        patch.setattr(host, "rows", lambda keep: None)
         assert_near(transform.replay(x, params), chosen, 1e-6)
 
 
@@ -38,7 +38,7 @@ def test_a_step_overwrites_only_what_nobody_else_holds(monkeypatch: pytest.Monke
 @gated
 def test_the_chosen_rows_get_what_a_whole_batch_gets(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     transform = case.make(p=0.5)
-    for x in (make_x(), make_batch()):
+    for x in (takes(transform, make_x()), make_batch()):
         assert_rows_change_nothing(transform, x, monkeypatch)
 
 
@@ -55,7 +55,7 @@ def test_noise_is_drawn_for_those_that_get_it(monkeypatch: pytest.MonkeyPatch) -
     keep = params["apply"]
     assert 10 < keep.sum() < 54
     assert not params["noise"][~keep].any() and params["noise"][keep].flatten(1).std(1).min() > 0.8
-    monkeypatch.setattr(rows, "known", lambda keep: None)
+    monkeypatch.setattr(host, "rows", lambda keep: None)
     assert_same(GaussianNoise(1.0, p=0.5).sample(x, keys=k)["noise"][keep], params["noise"][keep])
 
 
@@ -63,7 +63,9 @@ def test_a_generator_moves_on_by_as_much_whoever_is_chosen() -> None:
     after = []
     for p in (0.999999, 0.0, 0.5):
         generator = torch.Generator().manual_seed(0)
-        Rng(8, torch.device("cpu"), generator=generator).ready((p, ())).normal(3, 4)
+        rng = Rng(8, torch.device("cpu"), generator=generator)
+        rng.chance(p)
+        rng.normal(3, 4)
         after.append(torch.rand(1, generator=generator).item())
     assert len(set(after)) == 1
 
@@ -72,10 +74,10 @@ def test_a_generator_moves_on_by_as_much_whoever_is_chosen() -> None:
 def test_an_outer_gate_does_not_reach_the_draws_within(draw: Transform, monkeypatch: pytest.MonkeyPatch) -> None:
     # A kept sample's style partner may be a sample that is gated out: it must look the same on every device.
     x, inner = make_batch(), [draw, T.SkeleAdaIN()]
-    host = skelaug.Compose(inner, p=0.5).sample(x, generator=generator())
-    monkeypatch.setattr(rows, "known", lambda keep: None)
-    device = skelaug.Compose(inner, p=0.5).sample(x, generator=generator())
-    for a, b in zip(pytree.tree_leaves(host), pytree.tree_leaves(device), strict=True):
+    on_host = skelaug.Compose(inner, p=0.5).sample(x, generator=generator())
+    monkeypatch.setattr(host, "rows", lambda keep: None)
+    on_device = skelaug.Compose(inner, p=0.5).sample(x, generator=generator())
+    for a, b in zip(pytree.tree_leaves(on_host), pytree.tree_leaves(on_device), strict=True):
         assert torch.equal(a, b)
 
 
@@ -88,12 +90,12 @@ def test_vmap_over_replay_of_a_gated_transform() -> None:
 
 
 def test_only_a_host_knows_its_rows() -> None:
-    assert rows.known(torch.tensor([True, False, True])).tolist() == [0, 2]
+    assert host.rows(torch.tensor([True, False, True])).tolist() == [0, 2]
     with GhostMode():
-        assert rows.known(torch.ones(3, dtype=torch.bool, device="ghost")) is None
+        assert host.rows(torch.ones(3, dtype=torch.bool, device="ghost")) is None
 
     @torch.compile(fullgraph=True, backend="eager")
     def compiled(keep: torch.Tensor) -> torch.Tensor:
-        return keep * 1 if rows.known(keep) is None else keep * 0
+        return keep * 1 if host.rows(keep) is None else keep * 0
 
     assert compiled(torch.ones(3, dtype=torch.bool)).tolist() == [1, 1, 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,15 @@ import torch
 from torch import Tensor
 
 from skelaug import check, linear
-from skelaug.batch import SkeletonBatch, infer_presence
-from skelaug.compat._given import find_policy, find_skeleton
-from skelaug.feed import Policy, refuse_learnable
+from skelaug.batch import SkeletonBatch
+from skelaug.feed import Policy, find_policy, find_skeleton, refuse_learnable
 from skelaug.functional import joints as fj
-from skelaug.functional import time as ft
 from skelaug.policy import Compose, GrowingPolicy, OneOf
-from skelaug.random import worker_generator
+from skelaug.presence import infer_presence
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform, apply_where
 from skelaug.transforms import DropFrame, JointMask, JointTimeMask, LimbMask, Mirror
+from skelaug.workers import worker_generator
 
 __all__ = ["Results", "Step", "View", "follow", "observed"]
 
@@ -52,15 +51,13 @@ class View:
         self.skeleton = None if skeleton is None else find_skeleton(who, skeleton)
         self.coords = None if coords is None else check.count(who, "coords", coords, low=2)
         self.transform = _choose_view(who, find_policy(who, policy, self.skeleton), view)
-        if self.transform.on_graph:
+        if acts_on_graph(self.transform):
             raise ValueError(
                 f"{who}: the policy acts on the graph, and these pipelines have no place for a graph per sample; leave "
                 f"out DropEdges and AddEdges"
             )
         members = [m for m in self.transform.modules() if isinstance(m, Transform)]
-        self.borrows = [
-            type(m).__name__ for m in members if m.draws_from == "data" and getattr(m, "style", self) is None
-        ]
+        self.borrows = [type(m).__name__ for m in members if m.data_dependent and getattr(m, "style", self) is None]
         self.relabels = any(isinstance(m, Mirror) and m.label_map is not None for m in members)
         self.removes = any(isinstance(m, DropFrame) and m.fill == "remove" for m in members)
 
@@ -174,8 +171,11 @@ def _augment_clip(view: View, results: Results) -> Results:
     who = view.who
     keypoint, score = _arrays(who, results)
     frames: int = keypoint.shape[1]
-    total, sampled = int(results.get("total_frames", frames)), "frame_inds" in results
-    if sampled and (view.removes or view.transform.length is not None or results.get("num_clips", 1) > 1):
+    total, clips = (
+        _whole(who, results, name, default) for name, default in (("total_frames", frames), ("num_clips", 1))
+    )
+    sampled = "frame_inds" in results
+    if sampled and (view.removes or view.transform.length is not None or clips > 1):
         raise ValueError(
             f"{who}: frames have been sampled already, so that their number must not change any more nor several clips "
             f"follow one another; put {who} before UniformSampleFrames"
@@ -191,7 +191,7 @@ def _augment_clip(view: View, results: Results) -> Results:
     seen = observed(x, scores)
     if not sampled:
         seen = seen & (torch.arange(frames) < total)[:, None, None]  # past total_frames there is padding
-    label = _label(view, results)
+    label = torch.tensor([_whole(who, results, "label")]) if view.relabels else None
     batch = SkeletonBatch(x, seen, label=label)
     with torch.no_grad():
         out, moved = view(batch, scores, worker_generator())
@@ -220,6 +220,8 @@ def _augment_clip(view: View, results: Results) -> Results:
 
 def _arrays(who: str, results: Results) -> tuple[Array, Array | None]:
     """``keypoint`` and, if there is one, ``keypoint_score``, checked."""
+    if not isinstance(results, MutableMapping):
+        raise TypeError(f"{who}: results must be a dict with 'keypoint', got {type(results).__name__}")
     keypoint, score = results.get("keypoint"), results.get("keypoint_score")
     if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4:
         got = f"shape {keypoint.shape}" if isinstance(keypoint, np.ndarray) else type(keypoint).__name__
@@ -247,27 +249,24 @@ def _channels_first(array: Array) -> Tensor:
     return torch.from_numpy(np.array(array.transpose(3, 1, 2, 0), dtype=wide, order="C"))[None]
 
 
-def _label(view: View, results: Results) -> Tensor | None:
-    if not view.relabels:
-        return None
-    label = results.get("label")
-    if isinstance(label, bool) or not isinstance(label, int | np.integer):
-        raise ValueError(
-            f"{view.who}: Mirror(label_map=…) changes labels, so results['label'] must be a whole number, got {label!r}"
-        )
-    return torch.tensor([int(label)])
+def _whole(who: str, results: Results, name: str, default: Any = None) -> int:
+    """The whole number ``results[name]``, which a tensor can hold."""
+    value = results.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(f"{who}: results[{name!r}] must be a whole number, got {value!r}")
+    return int(value)
 
 
 def _end(mask: Tensor) -> int:
     """The frame after the last in which anybody is present."""
-    return int(ft.Span(mask).stop)
+    return int(Span(mask).stop)
 
 
 def _choose_view(who: str, policy: Transform | GrowingPolicy, view: int | str) -> Transform:
     """The view of a growing policy by index or name; a single transform is its own only view."""
     names = policy.names if isinstance(policy, GrowingPolicy) else ("",)
-    whole = isinstance(view, int) and not isinstance(view, bool) and -len(names) <= view < len(names)
-    if not whole and view not in names:
+    by_index = isinstance(view, int) and not isinstance(view, bool) and -len(names) <= view < len(names)
+    if not by_index and not (isinstance(view, str) and view in names):
         wanted = f"one of {', '.join(map(repr, names))} or " if isinstance(policy, GrowingPolicy) else ""
         raise ValueError(
             f"{who}(view={view!r}): view must be {wanted}an index of the policy's {len(names)} views, got {view!r}"

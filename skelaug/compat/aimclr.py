@@ -13,9 +13,12 @@ of the body, angles go both ways. ``faithful=True`` draws from the original's di
 it, or another skeleton, for a whole feeder, use :func:`with_options`.
 
 Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a worker of a DataLoader it is a generator of its own, so that streams differ by worker, rank and epoch
-and repeat for a seed, also beside a ``worker_init_fn`` that seeds torch alike in every epoch; see
-:func:`skelaug.random.worker_generator`.
+have no say. In a worker of a DataLoader it is a generator of the worker's own, which differs over workers, ranks and
+epochs and repeats for a seed, whatever a data set or a ``worker_init_fn`` seeds; see
+:func:`skelaug.workers.worker_generator`.
+
+A clip that is no NumPy array of floats raises TypeError, one of another shape ValueError; the functions below name only
+their other errors, all of them ValueError.
 
 Source: AimCLR (Guo et al., AAAI 2022); HiCLR (Zhang et al., AAAI 2023), whose file is the same.
 """
@@ -29,25 +32,13 @@ import torch
 from torch import Tensor
 
 from skelaug import check
-from skelaug.compat._given import find_skeleton
-from skelaug.compat._numpy import (
-    Array,
-    bind,
-    chance,
-    coordinates,
-    enter,
-    integer,
-    leave,
-    plain,
-    presence,
-    span,
-    uniform,
-)
+from skelaug.compat import _clips as clips
+from skelaug.compat._clips import Array
+from skelaug.feed import find_skeleton
 from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
 from skelaug.functional import values as fv
-from skelaug.random import worker_generator
 from skelaug.skeleton import Skeleton
 
 __all__ = [
@@ -74,8 +65,7 @@ def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array
         faithful: no difference; both forms are the original's distribution.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or an ``r`` < 0.
+        ValueError: an ``r`` < 0.
 
     Example:
         >>> import numpy as np
@@ -83,9 +73,9 @@ def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array
         >>> y.shape, y.dtype
         ((3, 50, 25, 2), dtype('float32'))
     """
-    x = enter("aimclr.shear", data_numpy)
-    r, c = check.number("aimclr.shear", "r", plain(r), low=0), coordinates("aimclr.shear", x)
-    return leave(fs.linear(x, fs.shear_matrix(uniform(-r, r, c * (c - 1)))))
+    x = clips.read("aimclr.shear", data_numpy, faithful, only_coordinates=True)
+    r, c = check.number("aimclr.shear", "r", clips.plain(r), low=0), x.shape[1]
+    return clips.array(fs.linear(x, fs.shear_matrix(clips.uniform(-r, r, c * (c - 1)))))
 
 
 def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithful: bool = False) -> Array:
@@ -100,17 +90,16 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
             in which anybody is there, so that padding stays where it is.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or a ratio that is no whole number ≥ 1.
+        ValueError: a ratio that is no whole number ≥ 1.
     """
-    x = enter("aimclr.temperal_crop", data_numpy)
-    ratio = check.count("aimclr.temperal_crop", "temperal_padding_ratio", plain(temperal_padding_ratio))
-    start, stop = (0, x.shape[2]) if faithful else span(x)
+    x = clips.read("aimclr.temperal_crop", data_numpy, faithful)
+    ratio = check.count("aimclr.temperal_crop", "temperal_padding_ratio", clips.plain(temperal_padding_ratio))
+    start, stop = (0, x.shape[2]) if faithful else clips.span(x)
     padding = (stop - start) // ratio
-    shift = integer(-padding, padding)
-    shown = ft.reflect(torch.arange(start + shift, stop + shift), 2 * start - 1, 2 * stop - 1)
+    shift = clips.integer(-padding, padding)
+    shown = ft.reflect(torch.arange(start + shift, stop + shift, device=x.device), 2 * start - 1, 2 * stop - 1)
     x[:, :, start:stop] = x[:, :, shown]
-    return leave(x)
+    return clips.array(x)
 
 
 def random_spatial_flip(
@@ -127,10 +116,9 @@ def random_spatial_flip(
         faithful: no difference; both forms are the original's distribution.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape or number of joints, no such skeleton, or ``p`` is no probability.
+        ValueError: another number of joints, no such skeleton, or ``p`` is no probability.
     """
-    x, applied = _enter("random_spatial_flip", seq, p)
+    x, applied = _read_and_draw("random_spatial_flip", seq, faithful, p)
     skeleton = find_skeleton("aimclr.random_spatial_flip", skeleton)
     mirror = skeleton.mirror
     if x.shape[3] != len(mirror):  # whether or not it is applied
@@ -138,7 +126,7 @@ def random_spatial_flip(
             f"aimclr.random_spatial_flip: skeleton {skeleton.name!r} has {len(mirror)} joints, the clip has "
             f"{x.shape[3]}, shape {tuple(x.shape[1:])}; pass the skeleton of the data, skeleton=…"
         )
-    return leave(fj.take_joints(x, torch.tensor([mirror])) if applied else x)
+    return clips.array(fj.take_joints(x, torch.tensor([mirror], device=x.device)) if applied else x)
 
 
 def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
@@ -153,14 +141,13 @@ def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> A
             frame in which anybody is there.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or ``p`` is no probability.
+        ValueError: ``p`` is no probability.
     """
-    x, applied = _enter("random_time_flip", seq, p)
+    x, applied = _read_and_draw("random_time_flip", seq, faithful, p)
     if applied:
-        start, stop = (0, x.shape[2]) if faithful else span(x)
+        start, stop = (0, x.shape[2]) if faithful else clips.span(x)
         x[:, :, start:stop] = x[:, :, start:stop].flip(2)
-    return leave(x)
+    return clips.array(x)
 
 
 def random_rotate(seq: Array, *, faithful: bool = False) -> Array:
@@ -171,18 +158,14 @@ def random_rotate(seq: Array, *, faithful: bool = False) -> Array:
     Args:
         seq: ``(C, T, V, M)``, two or three coordinates.
         faithful: one-sided angles, clockwise against the axis: right-handed U(-30°, 0°) and U(-1°, 0°).
-
-    Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape.
     """
-    x = enter("aimclr.random_rotate", seq)
-    if coordinates("aimclr.random_rotate", x) == 2:
-        angles = uniform(-30, 0 if faithful else 30)
+    x = clips.read("aimclr.random_rotate", seq, faithful, only_coordinates=True)
+    if x.shape[1] == 2:
+        angles = clips.uniform(-30, 0 if faithful else 30)
     else:
-        angles = uniform(-1, 0 if faithful else 1, 3)
-        angles[0, integer(0, 2)] *= 30
-    return leave(fs.linear(x, fs.rotation_matrix(angles.deg2rad_())))
+        angles = clips.uniform(-1, 0 if faithful else 1, 3)
+        angles[0, clips.integer(0, 2)] *= 30
+    return clips.array(fs.linear(x, fs.rotation_matrix(angles.deg2rad_())))
 
 
 def gaus_noise(
@@ -201,16 +184,15 @@ def gaus_noise(
             who are there.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, ``std`` < 0, or ``p`` is no probability.
+        ValueError: ``std`` < 0, or ``p`` is no probability.
     """
-    mean = check.number("aimclr.gaus_noise", "mean", plain(mean))
-    std = check.number("aimclr.gaus_noise", "std", plain(std), low=0)
-    x, applied = _enter("gaus_noise", data_numpy, p)
+    mean = check.number("aimclr.gaus_noise", "mean", clips.plain(mean))
+    std = check.number("aimclr.gaus_noise", "std", clips.plain(std), low=0)
+    x, applied = _read_and_draw("gaus_noise", data_numpy, faithful, p)
     if applied:
-        noise = torch.randn(x.shape, generator=worker_generator()).mul_(std).add_(mean)
-        x = fv.add_noise(x, noise, presence(x, everybody=faithful))
-    return leave(x)
+        noise = clips.normal(x.shape).mul_(std).add_(mean)
+        x = fv.add_noise(x, noise, clips.presence(x, everybody=faithful))
+    return clips.array(x)
 
 
 def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
@@ -222,16 +204,12 @@ def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
         data_numpy: ``(C, T, V, M)``.
         faithful: weights that add up to 1 … 5 and enlarge the body as much, zeros beyond the ends, and smears of the
             present into absent frames. By default weights that add up to 1 over the frames where the person is there.
-
-    Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape.
     """
-    x, applied = _enter("gaus_filter", data_numpy, 0.5)
+    x, applied = _read_and_draw("gaus_filter", data_numpy, faithful, 0.5)
     if applied:
-        kernel = ft.blur_kernel(uniform(0.1, 2)[0], 15)
-        x = ft.blur_frames(x, kernel, presence(x, everybody=faithful), normalize=not faithful)
-    return leave(x)
+        kernel = ft.blur_kernel(clips.uniform(0.1, 2)[0], 15)
+        x = ft.blur_frames(x, kernel, clips.presence(x, everybody=faithful), normalize=not faithful)
+    return clips.array(x)
 
 
 def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
@@ -245,13 +223,12 @@ def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> A
         faithful: no difference; both forms are the original's distribution.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or ``p`` is no probability.
+        ValueError: ``p`` is no probability.
     """
-    x, applied = _enter("axis_mask", data_numpy, p)
+    x, applied = _read_and_draw("axis_mask", data_numpy, faithful, p)
     if applied:
-        x[:, integer(0, x.shape[1] - 1)] = 0
-    return leave(x)
+        x[:, clips.integer(0, x.shape[1] - 1)] = 0
+    return clips.array(x)
 
 
 def with_options(**options: Any) -> SimpleNamespace:
@@ -273,10 +250,10 @@ def with_options(**options: Any) -> SimpleNamespace:
     if "skeleton" in options:
         options["skeleton"] = find_skeleton("aimclr.with_options", options["skeleton"])
     functions = [globals()[name] for name in __all__ if name != "with_options"]
-    return bind("aimclr.with_options", functions, options)
+    return clips.fix_options("aimclr.with_options", functions, options)
 
 
-def _enter(name: str, data: Any, p: Any) -> tuple[Tensor, bool]:
+def _read_and_draw(name: str, data: Any, faithful: bool, p: Any) -> tuple[Tensor, bool]:
     """The clip, and whether it is changed: decided here, for a clip that stays as it is costs next to nothing."""
-    x = enter(f"aimclr.{name}", data)
-    return x, chance(check.number(f"aimclr.{name}", "p", plain(p), low=0, high=1))
+    x = clips.read(f"aimclr.{name}", data, faithful)
+    return x, clips.chance(check.number(f"aimclr.{name}", "p", clips.plain(p), low=0, high=1))

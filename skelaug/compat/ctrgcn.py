@@ -15,9 +15,12 @@ By default each is the corrected form, for which people who are absent (all join
 feeder. Both work with NumPy 2.4, where the original's crop fails.
 
 Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a worker of a DataLoader it is a generator of its own, so that streams differ by worker, rank and epoch
-and repeat for a seed, also beside a ``worker_init_fn`` that seeds torch alike in every epoch; see
-:func:`skelaug.random.worker_generator`.
+have no say. In a worker of a DataLoader it is a generator of the worker's own, which differs over workers, ranks and
+epochs and repeats for a seed, whatever a data set or a ``worker_init_fn`` seeds; see
+:func:`skelaug.workers.worker_generator`.
+
+A clip that is no NumPy array of floats raises TypeError, one of another shape ValueError; the functions below name only
+their other errors, all of them ValueError.
 
 Source: CTR-GCN (Chen et al., ICCV 2021), after ST-GCN (Yan et al., AAAI 2018).
 """
@@ -33,24 +36,10 @@ import torch
 from torch import Tensor
 
 from skelaug import check
-from skelaug.batch import SkeletonBatch
-from skelaug.compat._numpy import (
-    Array,
-    bind,
-    coordinates,
-    enter,
-    frames_seen,
-    integer,
-    leave,
-    plain,
-    presence,
-    span,
-    uniform,
-)
+from skelaug.compat import _clips as clips
+from skelaug.compat._clips import Array
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
-from skelaug.random import worker_generator
-from skelaug.transforms import RandomMove
 
 __all__ = [
     "auto_pading",
@@ -88,8 +77,7 @@ def valid_crop_resize(
         float32 ``(C, window, V, M)``, whatever the type of the clip.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, ``valid_frame_num`` not in 1 … T (0 is right for an empty clip, unless faithful),
+        ValueError: ``valid_frame_num`` not in 1 … T (0 is right for an empty clip, unless faithful),
             a share not in [0.001, 1], or ``window`` < 1.
 
     Example:
@@ -98,17 +86,17 @@ def valid_crop_resize(
         (3, 64, 25, 2)
     """
     who = "ctrgcn.valid_crop_resize"
-    x = enter(who, data_numpy).float()
-    valid = check.count(who, "valid_frame_num", plain(valid_frame_num), low=0)
+    x = clips.read(who, data_numpy, faithful).float()
+    valid = check.count(who, "valid_frame_num", clips.plain(valid_frame_num), low=0)
     if valid > x.shape[2]:
         raise ValueError(f"{who}(valid_frame_num={valid}): the clip has only {x.shape[2]} frames, (C, T, V, M)")
     low, high = _shares(who, p_interval)
-    window = check.count(who, "window", plain(window))
+    window = clips.frames(who, "window", window)
     if faithful:
         if not valid:
             raise ValueError(f"{who}(valid_frame_num=0, faithful=True): the original has no answer; use faithful=False")
-        return leave(_crop_resize_released(x, valid, low, high, window))
-    seen = frames_seen(x)
+        return clips.array(_crop_resize_released(x, valid, low, high, window))
+    seen = clips.frames_with_anybody(x)
     if not seen:
         return np.zeros((x.shape[1], window, *x.shape[3:]), np.float32)
     if not valid:
@@ -117,23 +105,25 @@ def valid_crop_resize(
     if high is None:
         share, place = low, 0.5
     else:
-        share = max(uniform(low, high).item(), min(1.0, _LEAST / (last - start + 1)))
-        place = uniform(0, 1).item()
+        share = max(clips.uniform(low, high).item(), min(1.0, _LEAST / (last - start + 1)))
+        place = clips.uniform(0, 1).item()
     kept = (last - start) * share
     first = start + (last - start - kept) * place
-    position = torch.linspace(first, first + kept, window) if window > 1 else torch.tensor([first + kept / 2])
+    ends = (first, first + kept) if window > 1 else (first + kept / 2,) * 2
+    position = torch.linspace(*ends, window, dtype=x.dtype, device=x.device)
     position = position.clamp(max=last)  # rounding past the last frame would interpolate with what comes after
-    return leave(ft.lerp_frames(x, position[None], presence(x, everybody=False))[0])
+    return clips.array(ft.lerp_frames(x, position[None], clips.presence(x, everybody=False))[0])
 
 
 def _shares(who: str, p_interval: Any) -> tuple[float, float | None]:
     """One share, or two in order."""
-    given = [plain(p) for p in p_interval] if isinstance(p_interval, list | tuple | np.ndarray) else [plain(p_interval)]
-    if len(given) not in (1, 2):
-        raise ValueError(f"{who}(p_interval={p_interval!r}): give one share or [low, high], got {len(given)} numbers")
-    if len(given) == 2:
-        return check.span(who, "p_interval", given, low=1e-3, high=1, single="none")
-    return check.number(who, "p_interval", given[0], low=1e-3, high=1), None
+    shares = list(p_interval) if isinstance(p_interval, list | tuple | np.ndarray) else [p_interval]
+    if len(shares) not in (1, 2):
+        raise ValueError(f"{who}(p_interval={p_interval!r}): give one share or [low, high], got {len(shares)} numbers")
+    shares = [clips.plain(share) for share in shares]
+    if len(shares) == 2:
+        return check.span(who, "p_interval", shares, low=1e-3, high=1, single="none")
+    return check.number(who, "p_interval", shares[0], low=1e-3, high=1), None
 
 
 def _crop_resize_released(x: Tensor, valid: int, low: float, high: float | None, window: int) -> Tensor:
@@ -142,8 +132,8 @@ def _crop_resize_released(x: Tensor, valid: int, low: float, high: float | None,
         cut = int((1 - low) * valid / 2)
         part = x[:, :, cut : valid - cut]
     else:
-        kept = min(max(int(valid * uniform(low, high).item()), _LEAST), valid)
-        first = integer(0, valid - kept)
+        kept = min(max(int(valid * clips.uniform(low, high).item()), _LEAST), valid)
+        first = clips.integer(0, valid - kept)
         part = x[:, :, first : first + kept]
     n, c, t, v, m = part.shape
     rows = part.permute(0, 1, 3, 4, 2).reshape(n, c * v * m, t)
@@ -167,12 +157,11 @@ def random_rot(data_numpy: Array, theta: float = 0.3, *, faithful: bool = False)
         Tensor's methods. ``numpy.asarray`` takes it.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or ``theta`` < 0.
+        ValueError: ``theta`` < 0.
     """
-    x = enter("ctrgcn.random_rot", data_numpy)
-    theta = check.number("ctrgcn.random_rot", "theta", plain(theta), low=0)
-    angles = uniform(-theta, theta, 3 if coordinates("ctrgcn.random_rot", x) == 3 else 1)
+    x = clips.read("ctrgcn.random_rot", data_numpy, faithful, only_coordinates=True)
+    theta = check.number("ctrgcn.random_rot", "theta", clips.plain(theta), low=0)
+    angles = clips.uniform(-theta, theta, 3 if x.shape[1] == 3 else 1)
     return fs.linear(x, fs.rotation_matrix(angles))[0]
 
 
@@ -201,13 +190,16 @@ def random_move(
             motion goes on.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or candidates that are not numbers.
+        ValueError: candidates that are not numbers.
     """
     who = "ctrgcn.random_move"
-    x = enter(who, data_numpy)
-    counts = _listed(who, "move_time_candidate", move_time_candidate)
-    moves = [check.count(who, "move_time_candidate", c) for c in counts][integer(0, len(counts) - 1)]
+    x = clips.read(who, data_numpy, faithful)
+    if x.shape[1] < 2:
+        raise ValueError(f"{who}: the clip must have 2 coordinates or more, got shape {data_numpy.shape}, (C, T, V, M)")
+    counts = [
+        check.count(who, "move_time_candidate", c) for c in _listed(who, "move_time_candidate", move_time_candidate)
+    ]
+    moves = counts[clips.integer(0, len(counts) - 1)]
     nodes = torch.stack(
         [
             _choose(who, "angle_candidate", angle_candidate, moves + 1).deg2rad(),
@@ -216,31 +208,31 @@ def random_move(
             _choose(who, "transform_candidate", transform_candidate, moves + 1),
         ]
     )
-    angle, scale, *shift = _path_released(nodes, x.shape[2]) if faithful else _path(nodes, x.shape[2])
-    params = {
-        "linear": torch.stack([scale * angle.cos(), scale * angle.sin()])[None],
-        "shift": torch.stack(shift)[None],
-    }
-    batch = SkeletonBatch._trusted(x, presence(x, everybody=faithful), None, None)
-    return leave(RandomMove(coords=2).replay(batch, params).x)
+    path = _path_released(nodes, x.shape[2]) if faithful else _path(nodes, x.shape[2])
+    angle, scale, right, up = path[:, :, None, None]
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    seen = clips.presence(x, everybody=faithful)
+    moved = torch.stack([cos * x[:, 0] - sin * x[:, 1] + right, sin * x[:, 0] + cos * x[:, 1] + up], 1)
+    x[:, :2] = torch.where(seen[:, None], moved, 0)
+    return clips.array(x)
 
 
 def _listed(who: str, name: str, candidates: Any) -> list[Any]:
     """The candidates, of which there must be one."""
     if not isinstance(candidates, list | tuple | np.ndarray) or not len(candidates):
         raise ValueError(f"{who}({name}={candidates!r}): {name} must be a list of numbers to choose from")
-    return [plain(c) for c in candidates]
+    return [clips.plain(c) for c in candidates]
 
 
 def _choose(who: str, name: str, candidates: Any, count: int) -> Tensor:
     """``count`` of the candidates, with replacement."""
     values = [check.number(who, name, c) for c in _listed(who, name, candidates)]
-    return torch.tensor(values)[torch.randint(len(values), (count,), generator=worker_generator())]
+    return torch.tensor(values, dtype=torch.float32, device="cpu")[clips.integers(0, len(values) - 1, count)]
 
 
 def _path(nodes: Tensor, frames: int) -> Tensor:
     """Values ``(K, T)`` on the lines between nodes ``(K, n)`` spread evenly from the first frame to the last."""
-    where = torch.linspace(0, nodes.shape[1] - 1, frames)
+    where = torch.linspace(0, nodes.shape[1] - 1, frames, dtype=nodes.dtype, device=nodes.device)
     first = where.long().clamp(max=nodes.shape[1] - 2)
     return torch.lerp(nodes[:, first], nodes[:, first + 1], where - first)
 
@@ -249,7 +241,8 @@ def _path_released(nodes: Tensor, frames: int) -> Tensor:
     """The original's: stretches of whole frames, each from node to node with both ends."""
     moves = nodes.shape[1] - 1
     edges = [round(i * frames / moves) for i in range(moves)] + [frames]
-    parts = [torch.linspace(0, 1, edges[i + 1] - edges[i]) for i in range(moves)]
+    counts = [edges[i + 1] - edges[i] for i in range(moves)]
+    parts = [torch.linspace(0, 1, count, dtype=nodes.dtype, device=nodes.device) for count in counts]
     return torch.cat([torch.lerp(nodes[:, i, None], nodes[:, i + 1, None], p) for i, p in enumerate(parts)], 1)
 
 
@@ -261,14 +254,10 @@ def random_shift(data_numpy: Array, *, faithful: bool = False) -> Array:
     Args:
         data_numpy: ``(C, T, V, M)``.
         faithful: no difference; both forms are the original's distribution.
-
-    Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape.
     """
-    x = enter("ctrgcn.random_shift", data_numpy)
-    start, stop = span(x)
-    return leave(_placed(x[:, :, start:stop], x.shape[2], integer(0, x.shape[2] - (stop - start))))
+    x = clips.read("ctrgcn.random_shift", data_numpy, faithful)
+    start, stop = clips.span(x)
+    return clips.array(_placed(x[:, :, start:stop], x.shape[2], clips.integer(0, x.shape[2] - (stop - start))))
 
 
 def auto_pading(data_numpy: Array, size: int, random_pad: bool = False, *, faithful: bool = False) -> Array:
@@ -283,14 +272,14 @@ def auto_pading(data_numpy: Array, size: int, random_pad: bool = False, *, faith
         faithful: no difference; both forms are the original's distribution.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or ``size`` < 1.
+        ValueError: ``size`` < 1.
     """
-    x = enter("ctrgcn.auto_pading", data_numpy)
-    spare = check.count("ctrgcn.auto_pading", "size", plain(size)) - x.shape[2]
+    x = clips.read("ctrgcn.auto_pading", data_numpy, faithful)
+    random_pad = clips.flag("ctrgcn.auto_pading", "random_pad", random_pad)
+    spare = clips.frames("ctrgcn.auto_pading", "size", size) - x.shape[2]
     if spare <= 0:
-        return leave(x)
-    return leave(_placed(x, x.shape[2] + spare, integer(0, spare) if random_pad else 0))
+        return clips.array(x)
+    return clips.array(_placed(x, x.shape[2] + spare, clips.integer(0, spare) if random_pad else 0))
 
 
 def random_choose(data_numpy: Array, size: int, auto_pad: bool = True, *, faithful: bool = False) -> Array:
@@ -306,22 +295,22 @@ def random_choose(data_numpy: Array, size: int, auto_pad: bool = True, *, faithf
             anybody is there or, if that is shorter, around it.
 
     Raises:
-        TypeError: not a NumPy array of floats.
-        ValueError: another shape, or ``size`` < 1.
+        ValueError: ``size`` < 1.
     """
-    x = enter("ctrgcn.random_choose", data_numpy)
-    spare = x.shape[2] - check.count("ctrgcn.random_choose", "size", plain(size))
+    x = clips.read("ctrgcn.random_choose", data_numpy, faithful)
+    auto_pad = clips.flag("ctrgcn.random_choose", "auto_pad", auto_pad)
+    spare = x.shape[2] - clips.frames("ctrgcn.random_choose", "size", size)
     if spare == 0 or (spare < 0 and not auto_pad):
-        return leave(x)
+        return clips.array(x)
     if spare < 0:
-        return leave(_placed(x, x.shape[2] - spare, integer(0, -spare)))
+        return clips.array(_placed(x, x.shape[2] - spare, clips.integer(0, -spare)))
     low, high = 0, spare
     if not faithful:
-        start, stop = span(x)
+        start, stop = clips.span(x)
         ends = start, stop - size
         low, high = max(min(ends), 0), min(max(ends), spare)
-    begin = integer(low, high)
-    return leave(x[:, :, begin : begin + size])
+    begin = clips.integer(low, high)
+    return clips.array(x[:, :, begin : begin + size])
 
 
 def _placed(x: Tensor, frames: int, begin: int) -> Tensor:
@@ -345,4 +334,4 @@ def with_options(**options: Any) -> SimpleNamespace:
         (3, 50, 20, 1)
     """
     functions = [globals()[name] for name in __all__ if name != "with_options"]
-    return bind("ctrgcn.with_options", functions, options)
+    return clips.fix_options("ctrgcn.with_options", functions, options)

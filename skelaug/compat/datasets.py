@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skelaug.batch import SkeletonBatch, to_layout
-from skelaug.feed import AugmentBatch, Policy, refuse_learnable
+from skelaug.batch import SkeletonBatch
+from skelaug.feed import AugmentBatch, Policy, each, refuse_learnable
+from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
-from skelaug.policy import GrowingPolicy
+from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.skeleton import Skeleton
 
 __all__ = ["AugmentColumn"]
@@ -59,14 +60,18 @@ class AugmentColumn:
         layout: str = "CTVM",
         sizes: Mapping[str, int] | None = None,
     ) -> None:
+        if not isinstance(column, str):
+            raise TypeError(f"AugmentColumn(column={column!r}): column must be the name of a column")
         self.column = column
-        self.layout = layout.replace("N", "")
-        self.sizes = dict(sizes or {})
-        self.augment = AugmentBatch(policy, skeleton)
+        # Rows are clips without an N, which comes first in the batch; AugmentBatch says what is wrong with a layout.
+        self.layout = layout.replace("N", "") if isinstance(layout, str) else layout
+        self.augment = AugmentBatch(
+            policy, skeleton, layout=f"N{self.layout}" if isinstance(layout, str) else layout, sizes=sizes
+        )
         refuse_learnable(
             "AugmentColumn", self.augment, "nobody trains in a data set", "wrap the model in skelaug.Augment"
         )
-        if self.augment.policy.on_graph:
+        if acts_on_graph(self.augment.policy):
             raise TypeError(
                 "AugmentColumn(policy): the policy acts on the graph, which has no place in a row; augment the batch, "
                 "by skelaug.Collate or skelaug.AugmentBatch"
@@ -74,31 +79,39 @@ class AugmentColumn:
 
     def __call__(self, rows: Mapping[str, Any]) -> dict[str, Any]:
         """The rows with the column augmented; ``with_transform`` calls this."""
+        if not isinstance(rows, Mapping):
+            raise TypeError(f"AugmentColumn: a batch of rows is a dict of columns, got {type(rows).__name__}")
         if self.column not in rows:
             raise ValueError(f"AugmentColumn(column={self.column!r}): no such column; there are {', '.join(rows)}")
         clips = [self._clip(clip) for clip in rows[self.column]]
         if not clips:
             return dict(rows)
-        ragged = len({clip.shape[1] for clip in clips}) > 1
         with torch.no_grad():
-            made = self.augment(SkeletonBatch.from_list(clips) if ragged else torch.stack(clips))
-        several = isinstance(made, list)
-        views = [self._cut(view, clips) if ragged else self._leave(view) for view in (made if several else [made])]
-        return {**rows, self.column: [list(row) for row in zip(*views, strict=True)] if several else views[0]}
+            if len({clip.shape for clip in clips}) == 1:
+                views = self.augment(torch.stack(clips))
+            else:
+                sizes = self.augment.sizes
+                clips = [to_layout(clip, self.layout, "CTVM", contiguous=False, **sizes) for clip in clips]
+                lengths = [clip.shape[1] for clip in clips]
+                views = each(self.augment(SkeletonBatch.from_list(clips)), lambda view: self._cut(view, lengths))
+        several = isinstance(self.augment.policy, GrowingPolicy)
+        return {**rows, self.column: [list(row) for row in zip(*views, strict=True)] if several else views}
 
     def _clip(self, clip: Any) -> Tensor:
-        """``(C, T, V, M)`` of a clip."""
-        if not isinstance(clip, Tensor):
+        """A clip as a tensor, in the layout of the rows."""
+        if isinstance(clip, Tensor):
+            return clip
+        who = f"AugmentColumn(column={self.column!r}): clips"
+        try:
             array = np.asarray(clip, None if isinstance(clip, np.ndarray) else np.float32)
-            clip = from_numpy(f"AugmentColumn(column={self.column!r}): clips", array)
-        return to_layout(clip, self.layout, "CTVM", contiguous=False, **self.sizes)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{who} must be arrays or nested lists of numbers {self.layout}: {error}") from error
+        return from_numpy(who, array)
 
-    def _leave(self, x: Tensor) -> Tensor:
-        return to_layout(x, "NCTVM", f"N{self.layout}", contiguous=True)
-
-    def _cut(self, view: SkeletonBatch, clips: list[Tensor]) -> list[Tensor]:
+    def _cut(self, view: SkeletonBatch, lengths: list[int]) -> list[Tensor]:
         """The clips of a padded batch, each in its own length if the policy left lengths alone."""
         policy = self.augment.policy
         length = (policy[-1] if isinstance(policy, GrowingPolicy) else policy).length
-        ends = [clip.shape[1] if length is None else length for clip in clips]
-        return [self._leave(x[None, :, :end])[0] for x, end in zip(view.x, ends, strict=True)]
+        ends = lengths if length is None else [length] * len(lengths)
+        clips = zip(view.x, ends, strict=True)
+        return [to_layout(x[:, :end], "CTVM", self.layout, contiguous=True) for x, end in clips]

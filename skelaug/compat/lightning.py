@@ -64,16 +64,8 @@ class AugmentCallback(Callback):  # type: ignore[misc]
     Lightning lets a callback see a batch, not replace it; so the entry with the skeletons is replaced within it. That
     needs a batch that is a list or a dict, which the default collate makes of samples that are tuples or dicts.
 
-    Args:
-        policy: see :class:`skelaug.AugmentBatch`; nothing in it may be learnable.
-        skeleton: see :class:`skelaug.AugmentBatch`.
-        layout: see :class:`skelaug.AugmentBatch`.
-        sizes: see :class:`skelaug.AugmentBatch`.
-        key: see :class:`skelaug.AugmentBatch`.
-        mask: see :class:`skelaug.AugmentBatch`.
-        length: see :class:`skelaug.AugmentBatch`.
-        ids: see :class:`skelaug.AugmentBatch`; the epoch of the keys is the trainer's.
-        seed: see :class:`skelaug.AugmentBatch`.
+    The arguments are those of :class:`skelaug.AugmentBatch`; nothing in the policy may be learnable. With ``ids``, the
+    epoch of the keys is the trainer's.
 
     Raises:
         ValueError: the policy has parameters, which no optimiser would see.

@@ -94,18 +94,22 @@ class SkelAugDataPreprocessor(BaseDataPreprocessor):  # type: ignore[misc]
         Returns:
             The same keys; ``inputs`` is float32 ``(N, clips, M, T, V, C)`` on the device.
         """
+        if not isinstance(data, dict) or "inputs" not in data:
+            raise TypeError(f"SkelAugDataPreprocessor: data must be a dict with 'inputs', got {type(data).__name__}")
         data = self.cast_data(data)
         inputs = self._stack(data["inputs"])
         return {**data, "inputs": self._augment(inputs) if training else inputs}
 
     def _stack(self, inputs: Tensor | list[Tensor]) -> Tensor:
-        shapes = {tuple(clips.shape) for clips in inputs}
-        if len(shapes) != 1 or len(next(iter(shapes))) != 5:
+        clips = list(inputs) if isinstance(inputs, Tensor | list | tuple) else [inputs]
+        shapes = sorted({tuple(clip.shape) for clip in clips if isinstance(clip, Tensor)})
+        others = sorted({type(clip).__name__ for clip in clips if not isinstance(clip, Tensor)})
+        if others or len(shapes) != 1 or len(shapes[0]) != 5:
             raise ValueError(
                 f"SkelAugDataPreprocessor: each of the inputs must be (clips, M, T, V, C) = clip, person, frame, "
-                f"joint, channel, all of one shape, as FormatGCNInput makes them; got {sorted(shapes)}"
+                f"joint, channel, all of one shape, as FormatGCNInput makes them; got {[*shapes, *others]}"
             )
-        return (inputs if isinstance(inputs, Tensor) else torch.stack(list(inputs))).float()
+        return (inputs if isinstance(inputs, Tensor) else torch.stack(clips)).float()
 
     def _augment(self, inputs: Tensor) -> Tensor:
         coords, scores = self._view.split(inputs.flatten(0, 1).permute(0, 4, 2, 3, 1))

@@ -1,33 +1,23 @@
-"""Maps on the joints: permutations and masks."""
+"""Joints and persons: index maps, masks, and the streams bone and motion."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from skelaug import rows
+from skelaug import host
 
 __all__ = [
-    "add",
     "bone",
+    "clear_absent",
     "fill_joints",
     "motion",
-    "pairs_up",
-    "spell_out",
+    "over_joints",
+    "over_persons",
     "take_joints",
-    "take_mask",
     "take_persons",
     "weights",
 ]
-
-
-#: A type of twice the width.
-_PAIR = {
-    torch.bool: torch.int16,
-    torch.float16: torch.int32,
-    torch.bfloat16: torch.int32,
-    torch.float32: torch.int64,
-}
 
 
 def take_joints(x: Tensor, joints: Tensor) -> Tensor:
@@ -35,7 +25,7 @@ def take_joints(x: Tensor, joints: Tensor) -> Tensor:
 
     Args:
         x: ``(N, C, T, V, M)``; a mask of whole persons (V = 1) is returned as it is.
-        joints: int64 ``(N, V')``.
+        joints: int64 ``(N, V')``; an index out of range becomes the nearest in range.
 
     Returns:
         ``(N, C, T, V', M)``.
@@ -43,51 +33,9 @@ def take_joints(x: Tensor, joints: Tensor) -> Tensor:
     n, c, t, v, m = x.shape
     if v == 1 and joints.shape[1] > 1:
         return x
-    if pairs_up(x):
-        pairs = torch.view_as_complex(x.contiguous().view(n, c * t, v, m))
-        index = joints[:, None].expand(-1, c * t, -1)
-        return torch.view_as_real(pairs.gather(2, index)).view(n, c, t, joints.shape[1], m)
-    # Joint and person side by side on the last axis: there gather runs three times faster than on the fourth of five.
-    index = (joints[:, :, None] * m + torch.arange(m, device=x.device)).view(n, 1, joints.shape[1] * m)
-    return x.reshape(n, c * t, v * m).gather(2, index.expand(-1, c * t, -1)).view(n, c, t, joints.shape[1], m)
-
-
-def take_mask(mask: Tensor | None, joints: Tensor) -> Tensor | None:
-    """:func:`take_joints` for a mask ``(N, T, V, M)``."""
-    return None if mask is None else take_joints(mask[:, None], joints)[:, 0]
-
-
-def pairs_up(x: Tensor) -> bool:
-    """Whether two persons can be indexed as one complex number, which halves the work."""
-    exact = x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling()
-    return x.shape[4] == 2 and exact and x.storage_offset() % 2 == 0
-
-
-def weights(mask: Tensor, x: Tensor) -> Tensor:
-    """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: broadcasts against it."""
-    return spell_out(mask[:, None].to(x.dtype), x.shape[3])
-
-
-def spell_out(persons: Tensor, joints: int) -> Tensor:
-    """Repeat ``(N, *, *, 1, M)``, a number a person, over the joints, on a CPU, where broadcasting it is far slower.
-
-    A tensor that has the joints already is returned contiguous; elsewhere it is left to broadcast.
-    """
-    if not rows.readable(persons):
-        return persons
-    dtype = persons.dtype
-    if persons.shape[3:] != (1, 2) or dtype not in _PAIR or persons.requires_grad:  # view(dtype) would cut the tape
-        return persons.expand(-1, -1, -1, joints, -1).contiguous()
-    words = persons.contiguous().view(_PAIR[dtype])  # two persons as one word: copied eight times as fast as two by two
-    return words.expand(-1, -1, -1, joints, -1).contiguous().view(dtype)
-
-
-def add(x: Tensor, value: Tensor, mask: Tensor | None = None, *, own: bool = False) -> Tensor:
-    """Add ``value``, which broadcasts against ``x (N, C, T, V, M)``, to what is present; ``own``: in place."""
-    if mask is None:
-        return x + value
-    there = weights(mask, x)
-    return x.addcmul_(value, there) if own else torch.addcmul(x, value, there)
+    # Joint and person side by side on the last axis: there gather reads and writes runs of neighbours.
+    index = joints.clamp(0, max(v - 1, 0))[:, :, None] * m + torch.arange(m, device=x.device)
+    return _gather_last(x, index.flatten(1)).view(n, c, t, joints.shape[1], m)
 
 
 def take_persons(x: Tensor, persons: Tensor) -> Tensor:
@@ -95,42 +43,86 @@ def take_persons(x: Tensor, persons: Tensor) -> Tensor:
 
     Args:
         x: ``(N, C, T, V, M)``.
-        persons: int64 ``(N, M)``.
+        persons: int64 ``(N, M)``; an index out of range becomes the nearest in range.
     """
+    m = x.shape[4]
+    index = torch.arange(x.shape[3], device=x.device)[:, None] * m + persons.clamp(0, max(m - 1, 0))[:, None]
+    return _gather_last(x, index.flatten(1)).view(x.shape)
+
+
+def _gather_last(x: Tensor, index: Tensor) -> Tensor:
+    """Entries ``index (N, K)`` of the joints and persons of ``x (N, C, T, V, M)``, as one axis: ``(N, C * T, K)``."""
     n, c, t, v, m = x.shape
-    index = (torch.arange(v, device=x.device)[:, None] * m + persons[:, None]).view(n, 1, v * m)
-    return x.reshape(n, c * t, v * m).gather(2, index.expand(-1, c * t, -1)).view(n, c, t, v, m)
+    return x.reshape(n, c * t, v * m).gather(2, index[:, None].expand(-1, c * t, -1))
+
+
+def weights(mask: Tensor, x: Tensor) -> Tensor:
+    """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: broadcasts against it."""
+    n, t, joints, m = mask.shape
+    if joints == x.shape[3] or mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return mask[:, None].to(x.dtype)
+    # On a CPU a small product repeats a person's number over the joints faster than a copy in pairs of numbers.
+    repeat = torch.eye(m, dtype=torch.float32, device=x.device).repeat(1, x.shape[3])
+    return (mask.reshape(n * t, m).float() @ repeat).view(n, 1, t, x.shape[3], m).to(x.dtype)
+
+
+def over_joints(per_person: Tensor, joints: int) -> Tensor:
+    """Repeat ``(N, *, *, 1, M)``, one number a person, over the joints on a CPU; elsewhere it is left to broadcast."""
+    if per_person.device.type != "cpu" or torch.compiler.is_compiling():
+        return per_person
+    return per_person.expand(-1, -1, -1, joints, -1).contiguous()
+
+
+def over_persons(per_joint: Tensor, persons: int) -> Tensor:
+    """Repeat bool ``(N, T, V)``, one a joint, over the persons: ``(N, T, V, M)``."""
+    if per_joint.device.type != "cpu" or torch.compiler.is_compiling() or not persons:
+        return per_joint[..., None].expand(*per_joint.shape, persons)
+    return torch.stack([per_joint] * persons, -1)
+
+
+def clear_absent(x: Tensor, mask: Tensor, *, overwrite: bool = False) -> Tensor:
+    """Set what is not present to +0.0, whatever it holds.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        mask: what is present, ``(N, T, V or 1, M)``.
+        overwrite: ``x`` is scratch memory: no tensor outside the caller can alias it.
+    """
+    return _keep(x, weights(mask, x), overwrite)
+
+
+def _keep(x: Tensor, kept: Tensor, overwrite: bool) -> Tensor:
+    """``x`` where ``kept``, 1 or 0, which broadcasts against it, is not 0; elsewhere +0.0, whatever ``x`` holds."""
+    if not host.readable(x) or host.differentiated(x):
+        return x.masked_fill_(kept == 0, 0) if overwrite else x.masked_fill(kept == 0, 0)
+    # All bits of what is kept, none of the rest: on a CPU a fraction of the time of masked_fill_.
+    bits = _BITS[x.element_size()]
+    y = x if overwrite else x.clone()
+    y.view(bits).bitwise_and_(kept.to(bits).neg_())
+    return y
+
+
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes an entry
 
 
 def fill_joints(
-    x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | None = None, *, own: bool = False
+    x: Tensor, chosen: Tensor, fill: Tensor | float, mask: Tensor | None = None, *, overwrite: bool = False
 ) -> Tensor:
     """Replace all channels of the chosen joints of everybody who is present.
 
     Args:
         x: ``(N, C, T, V, M)``.
-        chosen: bool ``(N, T or 1, V)`` or ``(N, T or 1, V, M)``.
-        fill: a number, or a tensor that broadcasts against ``x``. With 0, ``x`` must be finite: it is multiplied.
-        mask: what is present; absent entries stay 0.
-        own: allows to overwrite ``x``.
+        chosen: bool ``(N, T or 1, V)``.
+        fill: a number, or a tensor that broadcasts against ``x``.
+        mask: what is present; absent entries stay 0. Needed where ``fill`` is not 0.
+        overwrite: ``x`` is scratch memory: no tensor outside the caller can alias it.
     """
-    if chosen.ndim == 3:
-        chosen = _for_all_persons(chosen, x.shape[4])
-    if not isinstance(fill, Tensor) and fill == 0:  # what is absent is 0 already; a product is six times as fast
-        kept = (~chosen).to(x.dtype)[:, None]
-        return x.mul_(kept) if own else x * kept
+    hidden = over_persons(chosen, x.shape[4])[:, None]
+    if not isinstance(fill, Tensor) and fill == 0:
+        return _keep(x, ~hidden, overwrite)
     if mask is not None:
-        chosen = chosen & mask
-    fill = fill.to(x.dtype) if isinstance(fill, Tensor) else fill
-    return torch.where(chosen[:, None], fill, x)
-
-
-def _for_all_persons(chosen: Tensor, persons: int) -> Tensor:
-    """Bool ``(N, T, V)`` to ``(N, T, V, M)``, spelt out where that is cheap."""
-    if persons == 2:  # one byte becomes two of the same: twenty times as fast as a copy of an expanded view
-        bytes_ = chosen.to(torch.int16, memory_format=torch.contiguous_format) * 257
-        return bytes_.view(torch.bool).view(*chosen.shape, 2)
-    return chosen[..., None].expand(*chosen.shape, persons)
+        hidden = hidden & mask[:, None]
+    return torch.where(hidden, fill.to(x.dtype) if isinstance(fill, Tensor) else fill, x)
 
 
 def bone(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
@@ -144,11 +136,17 @@ def bone(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> tuple[Tensor
     Returns:
         The bones ``(N, C, T, V, M)`` and their mask.
     """
-    bones = x - take_joints(x, parents.expand(x.shape[0], -1))
+    # A subtraction from itself would leave NaN where the root is infinite.
+    bones = (x - take_joints(x, parents.expand(x.shape[0], -1))).masked_fill(_is_root(parents), 0)
     if mask is None or mask.shape[2] == 1:  # whole persons: an absent one has zeros at both ends
         return bones, mask
-    seen = mask & mask.index_select(2, parents)
-    return bones * seen[:, None], seen
+    both = mask & mask.index_select(2, parents)
+    return clear_absent(bones, both), both
+
+
+def _is_root(parents: Tensor) -> Tensor:
+    """Bool ``(V, 1)``: its own parent."""
+    return (parents == torch.arange(parents.shape[0], device=parents.device))[:, None]
 
 
 def motion(x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -160,5 +158,5 @@ def motion(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """
     step = x[:, :, 1:] - x[:, :, :-1]
     if mask is not None:
-        step = step * weights(mask[:, 1:] & mask[:, :-1], x)
+        step = clear_absent(step, mask[:, 1:] & mask[:, :-1])
     return torch.cat([step, torch.zeros_like(x[:, :, :1])], 2)

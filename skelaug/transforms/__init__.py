@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from skelaug import plugins
+from skelaug.transform import Transform
 from skelaug.transforms.graph import AddEdges, DropEdges
 from skelaug.transforms.joints import (
     Bone,
@@ -80,8 +81,15 @@ __all__ = [
     "Translate",
 ]
 
-if not TYPE_CHECKING:  # a type checker would take any name for a transform
 
-    def __getattr__(name: str) -> Any:
-        """What other packages registered."""
-        return plugins.attribute("transforms", name)
+def _wrong_plugin(name: str, plugin: Any) -> str | None:
+    if not (isinstance(plugin, type) and issubclass(plugin, Transform)):
+        return f"must be a subclass of skelaug.Transform, is {plugin!r}"
+    return None if plugin.__name__ == name else f"must be registered under the name of its class, {plugin.__name__!r}"
+
+
+# The names in skelaug.policy are also types of a configuration, so no other package may take them.
+registry = plugins.Registry("transforms", {*__all__, "Compose", "OneOf", "GrowingPolicy", "View"}, _wrong_plugin)
+
+if not TYPE_CHECKING:  # a type checker would take any name for a transform
+    __getattr__ = registry.attribute

@@ -1,4 +1,4 @@
-"""Transforms of the graph along which an encoder passes features. The result is always a SkeletonBatch."""
+"""Transforms of the graph along which an encoder passes features: of a SkeletonBatch, which carries the graph."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class DropEdges(Transform):
         p: probability per sample.
 
     Raises:
+        TypeError: the input is a Tensor; wrap it in a SkeletonBatch.
         ValueError: neither ``graph=`` nor a batch with a graph.
 
     Source: HiCLR (AAAI 2023), "Drop/Add Edges", rate 0.1 (never called by its code).
 
     Example:
         >>> from skelaug import skeletons
-        >>> batch = DropEdges(0.1, skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2))
+        >>> batch = DropEdges(0.1, skeletons["ntu25"])(SkeletonBatch(torch.randn(8, 3, 50, 25, 2)))
         >>> batch.graph.shape
         torch.Size([8, 3, 25, 25])
     """
 
-    on_graph = True
-    op_presence = True  # the result carries a mask
+    shapes = "drop: bool G"
     _adjacency: Tensor | None
 
     def __init__(
@@ -75,7 +75,11 @@ class DropEdges(Transform):
         return {"drop": drop}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return batch.replace(graph=fg.drop_edges(self.base_graph(batch), gated(params, "drop")))
+        return batch.with_parts(graph=fg.drop_edges(self.base_graph(batch), params["drop"]))
+
+    def replay_batch(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        # The graph comes first, so that a sample that is gated out keeps it.
+        return super().replay_batch(batch.with_parts(graph=self.base_graph(batch)), params)
 
 
 @final
@@ -93,19 +97,21 @@ class AddEdges(Transform):
         p: probability per sample.
 
     Raises:
+        TypeError: the input is a Tensor; wrap it in a SkeletonBatch.
         ValueError: neither ``graph=`` nor a batch with a graph.
+
+    A graph without zero entries, such as DSTA's of ones, has no room for another edge and stays as it is.
 
     Source: HiCLR (AAAI 2023), "Drop/Add Edges", rate 0.05 (commented out in its code).
 
     Example:
         >>> from skelaug import skeletons
-        >>> batch = AddEdges(0.05, skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2))
+        >>> batch = AddEdges(0.05, skeletons["ntu25"])(SkeletonBatch(torch.randn(8, 3, 50, 25, 2)))
         >>> batch.graph.shape
         torch.Size([8, 3, 25, 25])
     """
 
-    on_graph = True
-    op_presence = True  # the result carries a mask
+    shapes = "add: bool G"
     _adjacency: Tensor | None
 
     def __init__(
@@ -125,7 +131,11 @@ class AddEdges(Transform):
         return {"add": edge_draws(rng, self.base_graph(batch), self.max_ratio)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return batch.replace(graph=fg.add_edges(self.base_graph(batch), gated(params, "add")))
+        return batch.with_parts(graph=fg.add_edges(self.base_graph(batch), params["add"]))
+
+    def replay_batch(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        # The graph comes first, so that a sample that is gated out keeps it.
+        return super().replay_batch(batch.with_parts(graph=self.base_graph(batch)), params)
 
 
 def adjacency(who: str, graph: Skeleton | Tensor | None) -> Tensor | None:
@@ -165,9 +175,3 @@ def edge_draws(rng: Rng, graph: Tensor, max_ratio: float) -> Tensor:
     """bool, shaped like ``graph``: each entry True with a probability drawn per sample and layer."""
     rate = rng.uniform(*graph.shape[1:-3], 1, 1, 1) * max_ratio
     return rng.uniform(*graph.shape[1:]) < rate
-
-
-def gated(params: Params, name: str) -> Tensor:
-    """The drawn edges, none for samples that are gated out: their graph comes into being here, so it is gated here."""
-    edges: Tensor = params[name]
-    return edges & params["apply"].view(-1, *(1,) * (edges.ndim - 1)) if "apply" in params else edges

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -12,7 +11,7 @@ from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import joints as fj
 from skelaug.functional import values as fv
-from skelaug.lanes import Number, uniforms
+from skelaug.presence import Presence
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -57,6 +56,8 @@ class JointMask(Transform):
     """
 
     on_stream = True
+    linear = True
+    shapes = "mask: bool N T|1 V"
 
     def __init__(
         self,
@@ -71,10 +72,7 @@ class JointMask(Transform):
         self.per = check.choice("JointMask", "per", per, ("frame", "sequence"))
         self.fill = check_fill("JointMask", fill)
         self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
-        self.op_presence = fill != 0
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return () if self._range[0] == self._range[1] else uniforms(1, *self._range)
+        self.linear = fill == 0
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         frames, joints = (batch.x.shape[2] if self.per == "frame" else 1), batch.x.shape[3]
@@ -106,6 +104,8 @@ class LimbMask(Transform):
     """
 
     on_stream = True
+    linear = True
+    shapes = "mask: bool N 1 V"
 
     def __init__(self, skeleton: Skeleton, limbs: int = 1, fill: float | str = 0.0, p: float = 1.0) -> None:
         super().__init__(p)
@@ -115,7 +115,7 @@ class LimbMask(Transform):
         self._table = [[joint in part for joint in range(len(skeleton))] for part in parts]
         self.fill = check_fill("LimbMask", fill)
         self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
-        self.op_presence = fill != 0
+        self.linear = fill == 0
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         table = check.constant(self._table, batch.device)
@@ -147,7 +147,8 @@ class JointTimeMask(Transform):
     """
 
     on_stream = True
-    draws_from = "span"
+    linear = True
+    shapes = "mask: bool N T V"
 
     def __init__(
         self,
@@ -162,20 +163,16 @@ class JointTimeMask(Transform):
         self._frames = check.span("JointTimeMask", "frames", frames, low=0, high=1, single="fixed")
         self.fill = check_fill("JointTimeMask", fill)
         self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
-        self.op_presence = fill != 0
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return [(0, *self._joints), (1, *self._frames), (2, 0.0, 1.0)]
+        self.linear = fill == 0
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         v = batch.x.shape[3]
-        span = batch._span
-        start, length = span.start, span.length
-        _, share, where = torch.split(rng.numbers, 1, 1)
+        span = batch.observed.span
+        share = rng.uniform(1, low=self._frames[0], high=self._frames[1])
         # At least one frame, so that the transform always acts, unless nobody is there.
-        size = torch.minimum((share * length).round().long().clamp(min=1), length)
-        first = start + (where * (length - size + 1)).long().clamp(min=0)
-        first = torch.minimum(first, start + length - size)
+        size = torch.minimum((share * span.length).round().long().clamp(min=1), span.length)
+        first = span.start + (rng.uniform(1) * (span.length - size + 1)).long()
+        first = torch.minimum(first, span.stop - size)
         during = (span.frame >= first) & (span.frame < first + size)
         return {"mask": during[..., None] & choose(rng, how_many(rng, self._joints, v), 1, v)}
 
@@ -204,7 +201,7 @@ class JointJitter(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    op_presence = True
+    shapes = "offset: N D 1 V M"
 
     def __init__(
         self,
@@ -218,21 +215,18 @@ class JointJitter(Transform):
         self._std = check.span("JointJitter", "std", std, low=0, single="fixed")
         self._ratio = check.span("JointJitter", "ratio", ratio, low=0, high=1, single="fixed")
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return [(0, *self._ratio), (1, *self._std)]
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("JointJitter", self.coords, batch.x)
         v, m = batch.x.shape[3:]
         chosen = choose(rng, how_many(rng, self._ratio, v), 1, v)[:, :, None, :, None]
-        std = rng.numbers[:, 1:].view(-1, 1, 1, 1, 1)
+        std = rng.uniform(1, 1, 1, 1, low=self._std[0], high=self._std[1])
         return {"offset": rng.normal(len(coords), 1, v, m) * std * chosen}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         coords = check.channels("JointJitter", self.coords, batch.x)
-        size = fv.body_size(fv.pick(batch.x, coords), batch.mask)[:, None, None, None]
-        offset = fv.place(params["offset"] * size, coords, batch.x.shape[1])
-        return batch.replace(x=fv.add_noise(batch.x, offset, batch.mask))
+        part = fv.pick(batch.x, coords)
+        offset = params["offset"] * fv.body_size(part, batch.seen)[:, None, None, None]
+        return batch.with_parts(x=fv.put(batch.x, fv.add(part, offset, batch.seen), coords))
 
 
 @final
@@ -253,7 +247,8 @@ class PersonSwap(Transform):
     """
 
     moves_presence = True
-    keeps_span = True
+    linear = True
+    shapes = "persons: int<M N M"
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
@@ -263,12 +258,6 @@ class PersonSwap(Transform):
         if persons <= 2:
             return {"persons": torch.arange(persons - 1, -1, -1, device=batch.device).expand(len(batch), -1)}
         return {"persons": rng.permutation(persons)}
-
-    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        mask = batch.mask
-        if mask is not None:
-            mask = fj.take_persons(mask[:, None], params["persons"])[:, 0]
-        return batch.replace(x=fj.take_persons(batch.x, params["persons"]), mask=mask)
 
 
 @final
@@ -289,22 +278,21 @@ class PersonDrop(Transform):
         8
     """
 
-    draws_from = "presence"
     moves_presence = True
+    shapes = "drop: bool N M"
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None
-        there = batch.mask.flatten(1, 2).any(1)
+        there = batch.seen.flatten(1, 2).any(1)
         rank = torch.where(there, rng.uniform(there.shape[1]), 2).argsort(1).argsort(1)
         return {"drop": (rank == 0) & (there.sum(1, keepdim=True) > 1)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         stays = ~params["drop"][:, None, None]
-        mask = None if batch.mask is None else batch.mask & stays
-        return batch.replace(x=batch.x * fj.weights(stays, batch.x), mask=mask)
+        seen = Presence.of(batch.seen & stays)
+        return batch.with_parts(x=fj.clear_absent(batch.x, stays), observed=seen)
 
 
 @final
@@ -322,14 +310,15 @@ class Bone(Transform):
         tensor(0.)
     """
 
+    moves_presence = True
+    shapes = ""
+
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
         self.skeleton = check.skeleton("Bone", skeleton)
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        assert self.skeleton is not None
-        x, mask = fj.bone(batch.x, check.constant(self.skeleton.parents, batch.device), batch.mask)
-        return batch.replace(x=x, mask=mask)
+        return bones(batch, self.skeleton)
 
 
 @final
@@ -343,13 +332,13 @@ class Motion(Transform):
         tensor([1., 1., 1., 0.])
     """
 
-    op_presence = True
+    shapes = ""
 
     def __init__(self) -> None:
         super().__init__()
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return batch.replace(x=fj.motion(batch.x, batch.mask))
+        return batch.with_parts(x=fj.motion(batch.x, batch.seen))
 
 
 @final
@@ -365,37 +354,45 @@ class BoneMotion(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    op_presence = True
+    moves_presence = True
+    shapes = ""
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
         self.skeleton = check.skeleton("BoneMotion", skeleton)
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        assert self.skeleton is not None
-        x, mask = fj.bone(batch.x, check.constant(self.skeleton.parents, batch.device), batch.mask)
-        return batch.replace(x=fj.motion(x, mask), mask=mask)
+        batch = bones(batch, self.skeleton)
+        return batch.with_parts(x=fj.motion(batch.x, batch.seen))
+
+
+def bones(batch: SkeletonBatch, skeleton: Skeleton | None) -> SkeletonBatch:
+    """Each joint minus its parent; a bone is observed if both its ends are."""
+    assert skeleton is not None
+    x, seen = fj.bone(batch.x, check.constant(skeleton.parents, batch.device), batch.seen)
+    assert seen is not None
+    return batch.with_parts(x=x, observed=batch.observed if seen is batch.seen else Presence.of(seen))
 
 
 def how_many(rng: Rng, ratio: tuple[float, float], total: int) -> Tensor | int:
-    """int(total · ratio), at least 1 if the ratio is above 0.
-
-    Where the ratio is drawn per sample, a tensor ``(N,)``, from the first of the numbers asked for.
-    """
+    """int(total · ratio), at least 1 if the ratio is above 0; where the ratio is drawn per sample, a tensor ``(N,)``."""
     if ratio[0] == ratio[1]:
         # 0.29 · 100 is 28.999…: what was meant is 29.
         return max(int(total * ratio[0] + 1e-9), 1 if ratio[0] > 0 else 0)
-    return (total * rng.numbers[:, 0] + 1e-5).long().clamp(min=1)
+    drawn = (total * rng.uniform(low=ratio[0], high=ratio[1]) + 1e-5).long()
+    return drawn.clamp(min=1, max=total)
 
 
 def choose(rng: Rng, count: Tensor | int, rows: int, size: int) -> Tensor:
     """Bool ``(N, rows, size)`` with exactly ``count`` True in each row, every such set equally likely."""
     if not isinstance(count, int) or count > _FEW:
         return rng.permutation(size, rows) < (count if isinstance(count, int) else count[:, None, None])
-    # Floyd's algorithm (Bentley and Floyd, CACM 1987): a draw each, where sorting all would cost ten times as much.
+    # Floyd's algorithm (Bentley and Floyd, CACM 1987): one draw for each joint, instead of a sort of all.
+    chosen = torch.zeros(rng.n, rows, size, dtype=torch.bool, device=rng.device)
+    if not size:
+        return chosen
     top = torch.arange(size - count, size, device=rng.device)
     drawn = torch.minimum((rng.uniform(rows, count) * (top + 1)).long(), top)
-    chosen = torch.zeros(rng.n, rows, size, dtype=torch.bool, device=rng.device)
     for i in range(count):
         pick = drawn[..., i : i + 1]
         again = chosen.gather(-1, pick)
@@ -412,18 +409,12 @@ def check_fill(who: str, fill: float | str) -> float | str:
 
 
 def hide(batch: SkeletonBatch, chosen: Tensor, fill: float | str, token: Tensor | None) -> SkeletonBatch:
-    """Fill the chosen joints, as :func:`skelaug.functional.joints.fill_joints` does."""
-    value = fill_value(fill, token, batch)
-    return batch.replace(x=fj.fill_joints(batch.x, chosen, value, batch.mask, own=batch._own))._made_from(batch)
+    """Fill the chosen joints of everybody who is present."""
+    value = token if token is not None else fill if isinstance(fill, float) else mean_joint(batch)
+    return batch.with_parts(x=fj.fill_joints(batch.x, chosen, value, batch.seen))
 
 
-def fill_value(fill: float | str, token: Tensor | None, batch: SkeletonBatch) -> Tensor | float:
-    """What masked joints become: a number or a tensor that broadcasts against ``batch.x``."""
-    if token is not None:
-        return token
-    if isinstance(fill, float):
-        return fill
+def mean_joint(batch: SkeletonBatch) -> Tensor:
+    """The mean of each person's observed joints, ``(N, C, T, 1, M)``, at least float32."""
     x = batch.x.to(torch.promote_types(batch.x.dtype, torch.float32))
-    if batch.mask is None or batch.mask.shape[2] == 1:
-        return x.mean(3, keepdim=True)
     return x.sum(3, keepdim=True) / batch.mask[:, None].sum(3, keepdim=True).clamp(min=1)

@@ -8,17 +8,17 @@ all, a number of leading channels, or indices. The other channels (a score, say)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, final
 
 import torch
+from torch import Tensor
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import values as fv
-from skelaug.lanes import Number, uniforms
+from skelaug.params import drawn_for
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -61,22 +61,17 @@ class Shear(Transform):
     """
 
     linear = True
+    shapes = "matrix: N D D"
 
     def __init__(self, amount: float | tuple[float, float] = 0.5, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
         self.amount, self.coords = amount, check.coordinates("Shear", coords)
-        span = check.span("Shear", "amount", amount)
-        # Row by row; those of the diagonal are 1.
-        self._numbers = {
-            d: tuple((i, *((1.0, 1.0) if i % (d + 1) == 0 else span)) for i in range(d * d)) for d in (2, 3)
-        }
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return self._numbers[len(check.channels("Shear", self.coords, batch.x, (2, 3)))]
+        self._amount = check.span("Shear", "amount", amount)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        d = math.isqrt(rng.numbers.shape[1])
-        return {"matrix": fs.embed(rng.numbers.view(len(batch), d, d), self.coords, batch.x.shape[1])}
+        d = len(check.channels("Shear", self.coords, batch.x, (2, 3)))
+        low, high = self._amount
+        return {"matrix": fs.shear_matrix(rng.uniform(d * (d - 1), low=low, high=high))}
 
 
 @final
@@ -103,6 +98,7 @@ class Rotate(Transform):
     """
 
     linear = True
+    shapes = "matrix: N D D"
 
     def __init__(
         self,
@@ -115,33 +111,24 @@ class Rotate(Transform):
         super().__init__(p)
         self.degrees, self.minor, self.coords = degrees, minor, check.coordinates("Rotate", coords)
         self.axes = check.choice("Rotate", "axes", axes, ("xyz", "main", *_AXES))
-        main, rest = check.span("Rotate", "degrees", degrees), check.span("Rotate", "minor", minor)
-        self._plane = sines(fs.ABOUT["plane"], main)
-        if axes == "main":  # which axis it is; then the symbols of the minor angles, and of the main one
-            symbols = *sines(fs.SYMBOLS, rest, first=1), *sines(fs.SYMBOLS, main, first=4, shared=True)
-            self._space = (0, 0.0, 3.0), *symbols
-        else:
-            self._space = sines(fs.ABOUT.get(axes, fs.SYMBOLS), main)
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        if len(check.channels("Rotate", self.coords, batch.x, (2, 3))) == 3:
-            return self._space
-        if self.axes in ("x", "y"):
-            raise ValueError(f"Rotate(axes={self.axes!r}): two coordinates rotate in their plane; use axes='z'")
-        return self._plane
+        self._degrees = check.span("Rotate", "degrees", degrees)
+        self._minor = check.span("Rotate", "minor", minor)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        drawn = rng.numbers  # the symbols of three angles, of one main and two minor ones, or the entries themselves
-        symbols = len(fs.SYMBOLS)
-        if drawn.shape[1] > symbols:
-            axis, minor, main = drawn[:, :1], drawn[:, 1 : symbols + 1], drawn[:, symbols + 1 :]
-            drawn = torch.where(fs.symbol_axes(axis) == axis.long(), main, minor)
-        if drawn.shape[1] == symbols:
-            matrix = fs.euler_matrix(drawn.sin())
-        else:
-            d = math.isqrt(drawn.shape[1])
-            matrix = drawn.sin().view(len(batch), d, d)
-        return {"matrix": fs.embed(matrix, self.coords, batch.x.shape[1])}
+        low, high = map(math.radians, self._degrees)
+        if len(check.channels("Rotate", self.coords, batch.x, (2, 3))) == 2:
+            if self.axes in ("x", "y"):
+                raise ValueError(f"Rotate(axes={self.axes!r}): two coordinates rotate in their plane; use axes='z'")
+            return {"matrix": fs.rotation_matrix(rng.uniform(1, low=low, high=high))}
+        if self.axes == "xyz":
+            return {"matrix": fs.rotation_matrix(rng.uniform(3, low=low, high=high))}
+        axes = torch.arange(3, device=batch.device)
+        angle = rng.uniform(1, low=low, high=high)
+        if self.axes != "main":
+            return {"matrix": fs.rotation_matrix(torch.where(axes == _AXES.index(self.axes), angle, 0))}
+        low, high = map(math.radians, self._minor)
+        minor = rng.uniform(3, low=low, high=high)
+        return {"matrix": fs.rotation_matrix(torch.where(axes == rng.integers(3, 1), angle, minor))}
 
 
 @final
@@ -164,6 +151,7 @@ class Scale(Transform):
     """
 
     linear = True
+    shapes = "matrix: N D"
 
     def __init__(self, factor: tuple[float, float], per_axis: bool = False, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
@@ -171,12 +159,11 @@ class Scale(Transform):
         self._range = check.span("Scale", "factor", factor, low=0, single="none")
         self.per_axis = check.choice("Scale", "per_axis", per_axis, (True, False))
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        which = range(len(check.channels("Scale", self.coords, batch.x)))
-        return [(i if self.per_axis else 0, *self._range) for i in which]
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"scale": fs.embed(rng.numbers, self.coords, batch.x.shape[1], rest=1)}
+        d = len(check.channels("Scale", self.coords, batch.x))
+        low, high = self._range
+        factor = rng.uniform(d if self.per_axis else 1, low=low, high=high)
+        return {"matrix": factor.expand(-1, d)}
 
 
 @final
@@ -196,18 +183,16 @@ class Translate(Transform):
     """
 
     linear = True
-    op_presence = True
+    shapes = "offset: N D"
 
     def __init__(self, distance: float | tuple[float, float], p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
         self.distance, self.coords = distance, check.coordinates("Translate", coords)
         self._range = check.span("Translate", "distance", distance)
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return uniforms(len(check.channels("Translate", self.coords, batch.x)), *self._range)
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"offset": fs.embed(rng.numbers, self.coords, batch.x.shape[1])}
+        d = len(check.channels("Translate", self.coords, batch.x))
+        return {"offset": rng.uniform(d, low=self._range[0], high=self._range[1])}
 
 
 @final
@@ -236,6 +221,8 @@ class Mirror(Transform):
         True
     """
 
+    shapes = "matrix: N D, joints: int<V N V"
+
     def __init__(
         self,
         skeleton: Skeleton,
@@ -248,15 +235,12 @@ class Mirror(Transform):
         self.skeleton = check.skeleton("Mirror", skeleton)
         self.axis = check.choice("Mirror", "axis", axis, tuple(_AXES))
         self.coords = check.coordinates("Mirror", coords)
-        self.label_map = None if label_map is None else {int(a): int(b) for a, b in label_map.items()}
-        self.linear = label_map is None  # a factor holds no labels
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return signs("Mirror", self.axis, self.coords, batch)
+        self.label_map = None if label_map is None else check_label_map(label_map)
+        self.linear = label_map is None  # a change holds no labels
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        sign = fs.embed(rng.numbers, self.coords, batch.x.shape[1], rest=1)
-        return {"scale": sign, "joints": mirrored(self.skeleton, len(batch), batch.device)}
+        sign = factors("Mirror", self.axis, -1.0, self.coords, batch)
+        return {"matrix": sign, "joints": mirrored(self.skeleton, len(batch), batch.device)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         out = super().op(batch, params)
@@ -267,7 +251,7 @@ class Mirror(Transform):
         label = batch.label
         for old, new in self.label_map.items():
             label = torch.where(batch.label == old, new, label)
-        return out.replace(label=label)
+        return out.with_parts(label=label)
 
 
 @final
@@ -287,17 +271,15 @@ class NegateAxis(Transform):
     """
 
     linear = True
+    shapes = "matrix: N D"
 
     def __init__(self, axis: str = "x", p: float = 0.5, coords: Any = None) -> None:
         super().__init__(p)
         self.axis = check.choice("NegateAxis", "axis", axis, tuple(_AXES))
         self.coords = check.coordinates("NegateAxis", coords)
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return signs("NegateAxis", self.axis, self.coords, batch)
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"scale": fs.embed(rng.numbers, self.coords, batch.x.shape[1], rest=1)}
+        return {"matrix": factors("NegateAxis", self.axis, -1.0, self.coords, batch)}
 
 
 @final
@@ -319,6 +301,7 @@ class SwapSides(Transform):
     """
 
     linear = True
+    shapes = "joints: int<V N V"
 
     def __init__(self, skeleton: Skeleton, p: float = 0.5) -> None:
         super().__init__(p)
@@ -348,23 +331,18 @@ class AxisMask(Transform):
     """
 
     linear = True
+    shapes = "matrix: N D"
 
     def __init__(self, axis: str | None = None, p: float = 0.5, coords: Any = None) -> None:
         super().__init__(p)
         self.axis = check.choice("AxisMask", "axis", axis, (None, *_AXES))
         self.coords = check.coordinates("AxisMask", coords)
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        if self.axis is not None:
-            return signs("AxisMask", self.axis, self.coords, batch, there=0.0)
-        return uniforms(1, 0.0, len(check.channels("AxisMask", self.coords, batch.x)))
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        shown = rng.numbers
-        if self.axis is None:
-            d = len(check.channels("AxisMask", self.coords, batch.x))
-            shown = (torch.arange(d, device=batch.device) != shown.long()).float()
-        return {"scale": fs.embed(shown, self.coords, batch.x.shape[1], rest=1)}
+        if self.axis is not None:
+            return {"matrix": factors("AxisMask", self.axis, 0.0, self.coords, batch)}
+        d = len(check.channels("AxisMask", self.coords, batch.x))
+        return {"matrix": (torch.arange(d, device=batch.device) != rng.integers(d, 1)).float()}
 
 
 @final
@@ -389,7 +367,7 @@ class RandomMove(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    op_presence = True
+    shapes = "linear: N 2 T, shift: N 2 T"
 
     def __init__(
         self,
@@ -408,16 +386,13 @@ class RandomMove(Transform):
         self.nodes = check.count("RandomMove", "nodes", nodes, low=2)
         self.coords = check.coordinates("RandomMove", coords)
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        low, high = (math.radians(d) for d in self._degrees)
-        paths = (low, high), self._scale, self._shift, self._shift
-        return [one for i, path in enumerate(paths) for one in uniforms(self.nodes, *path, first=i * self.nodes)]
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        where = torch.linspace(0, self.nodes - 1, batch.x.shape[2], device=batch.device)
-        first = where.long().clamp(max=self.nodes - 2)
-        node = rng.numbers.view(len(batch), 4, self.nodes)
-        path = torch.lerp(node[..., first], node[..., first + 1], where - first)
+        turn = tuple(math.radians(degrees) for degrees in self._degrees)
+        nodes = [rng.uniform(1, self.nodes, low=a, high=b) for a, b in (turn, self._scale, self._shift, self._shift)]
+        place = torch.linspace(0, self.nodes - 1, batch.x.shape[2], dtype=torch.float32, device=batch.device)
+        first = place.long().clamp(max=self.nodes - 2)
+        node = torch.cat(nodes, 1)
+        path = torch.lerp(node[..., first], node[..., first + 1], place - first)
         angle, scale, shift = path[:, :1], path[:, 1:2], path[:, 2:]
         return {"linear": torch.cat([scale * angle.cos(), scale * angle.sin()], 1), "shift": shift}
 
@@ -425,12 +400,10 @@ class RandomMove(Transform):
         x = batch.x
         coords = check.channels("RandomMove", self.coords, x, (2, 3))
         c, s = params["linear"].to(x.dtype)[..., None, None].unbind(1)
-        shift = params["shift"].to(x.dtype)[..., None, None]
         plane = fv.pick(x, coords[:2])
-        moved = torch.stack([c * plane[:, 0] - s * plane[:, 1], s * plane[:, 0] + c * plane[:, 1]], 1) + shift
-        if batch.mask is not None:
-            moved = moved * fj.weights(batch.mask, moved)
-        return batch.replace(x=fv.put(x, moved, coords[:2]))
+        moved = torch.stack([c * plane[:, 0] - s * plane[:, 1], s * plane[:, 0] + c * plane[:, 1]], 1)
+        moved = fv.add(moved.add_(0.0), params["shift"][..., None, None], batch.seen)
+        return batch.with_parts(x=fv.put(x, moved, coords[:2]))
 
 
 @final
@@ -453,7 +426,7 @@ class Center(Transform):
         0.0
     """
 
-    op_presence = True
+    shapes = ""
 
     def __init__(
         self,
@@ -476,11 +449,10 @@ class Center(Transform):
         origin = fv.pick(x, coords)[:, :, :, self._joint, None]  # (N, d, T, 1, M), 0 where it is not observed
         if self.per == "clip":
             n, d, t, _, m = origin.shape
-            assert batch.mask is not None
-            seen = batch.mask[:, :, min(self._joint, batch.mask.shape[2] - 1)].flatten(1)  # (N, T·M), persons fastest
-            first = seen.to(torch.uint8).argmax(1)
+            seen = batch.seen[:, :, min(self._joint, batch.seen.shape[2] - 1)].flatten(1)  # (N, T·M), persons fastest
+            first = seen.to(torch.uint8).argmax(1) if t * m else seen.new_zeros(n, dtype=torch.int64)
             origin = origin.reshape(n, d, t * m).gather(2, first.view(n, 1, 1).expand(n, d, 1))[..., None, None]
-        return batch.replace(x=fv.add_noise(x, fv.place(-origin, coords, x.shape[1]), batch.mask))
+        return batch.with_parts(x=fv.put(x, fv.add(fv.pick(x, coords), -origin, batch.seen), coords))
 
 
 @final
@@ -518,7 +490,7 @@ class Align(Transform):
         (True, True)
     """
 
-    op_presence = True
+    shapes = ""
 
     def __init__(
         self,
@@ -550,9 +522,9 @@ class Align(Transform):
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         coords = check.channels("Align", self.coords, batch.x, (2, 3))
         part = fv.pick(batch.x, coords)
-        return batch.replace(x=fv.put(batch.x, fs.turn(part, self._matrix(part, batch)), coords))
+        return batch.with_parts(x=fv.put(batch.x, fs.turn(part, self._matrix(part, batch)), coords))
 
-    def _matrix(self, part: torch.Tensor, batch: SkeletonBatch) -> torch.Tensor:
+    def _matrix(self, part: Tensor, batch: SkeletonBatch) -> Tensor:
         """``(N, d, d, T or 1, M or 1)``."""
         assert self.skeleton is not None and self.skeleton.shoulders is not None
         across, up = self._ways(part, batch)
@@ -564,17 +536,21 @@ class Align(Transform):
         rest = fs.shortest_turn((upright * across[:, None]).sum(2), 0)
         return (rest[:, :, :, None] * upright[:, None]).sum(2)
 
-    def _ways(self, part: torch.Tensor, batch: SkeletonBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    def _ways(self, part: Tensor, batch: SkeletonBatch) -> tuple[Tensor, Tensor]:
         """From left to right shoulder and up the spine, ``(N, d, T or 1, M or 1)``, at least float32."""
-        assert self.skeleton is not None and self.skeleton.shoulders is not None and batch.mask is not None
+        assert self.skeleton is not None and self.skeleton.shoulders is not None
         ends = (self.skeleton.shoulders, self.skeleton.shoulders if self.by == "shoulders" else self.skeleton.spine)
         joints = [joint for pair in ends if pair is not None for joint in pair]
-        rows = [batch.mask[:, :, min(joint, batch.mask.shape[2] - 1)] for joint in joints]
-        seen = torch.stack(rows, 2).all(2)  # (N, T, M)
+        each = [batch.seen[:, :, min(joint, batch.seen.shape[2] - 1)] for joint in joints]
+        seen = torch.stack(each, 2).all(2)  # (N, T, M)
         place = torch.stack([part[:, :, :, joint] for joint in joints], 3)
-        place = place.to(torch.promote_types(part.dtype, torch.float32)) * seen[:, None, :, None]
+        wide = torch.promote_types(part.dtype, torch.float32)
+        place = torch.where(seen[:, None, :, None], place.to(wide), 0)
         if self.per == "clip":
             n, d, t, v, m = place.shape
+            if not t * m:
+                place = place.new_zeros(n, d, 1, v, 1)
+                return place[:, :, :, 1] - place[:, :, :, 0], place[:, :, :, -1] - place[:, :, :, -2]
             first = seen.flatten(1).to(torch.uint8).argmax(1)  # persons fastest
             index = first.view(n, 1, 1, 1).expand(n, d, 1, v)
             flat = place.transpose(3, 4).reshape(n, d, t * m, v)
@@ -599,7 +575,7 @@ class Normalize(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    op_presence = True
+    shapes = ""
 
     def __init__(self, size: float = 1.0, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
@@ -609,10 +585,10 @@ class Normalize(Transform):
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         coords = check.channels("Normalize", self.coords, batch.x)
         part = fv.pick(batch.x, coords)
-        size = fv.body_size(part, batch.mask)
+        size = fv.body_size(part, batch.seen)
         mean = size.sum(1) / (size > 0).sum(1).clamp(min=1)
         factor = torch.where(mean > 0, self.size / torch.where(mean > 0, mean, 1), 1)
-        return batch.replace(x=fv.put(batch.x, part * factor.to(part.dtype).view(-1, 1, 1, 1, 1), coords))
+        return batch.with_parts(x=fv.put(batch.x, part * factor.to(part.dtype).view(-1, 1, 1, 1, 1), coords))
 
 
 @final
@@ -632,54 +608,49 @@ class SubtractJoint(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    op_presence = True
+    shapes = "joint: int<V N, drawn_for: N 0 V"
 
     def __init__(self, p: float = 0.5, coords: Any = None) -> None:
         super().__init__(p)
         self.coords = check.coordinates("SubtractJoint", coords)
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return uniforms(1, 0.0, batch.x.shape[3])  # a float below 1 never rounds up
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"joint": rng.numbers[:, 0].long()}
+        n, _, _, v, _ = batch.x.shape
+        return {"joint": rng.integers(v), "drawn_for": drawn_for(n, v, batch.device)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x = batch.x
+        if not x.shape[3]:
+            return batch
         coords = check.channels("SubtractJoint", self.coords, x)
         part = fv.pick(x, coords)
-        n, d, t, _, m = part.shape
-        index = params["joint"].view(n, 1, 1, 1, 1).expand(n, d, t, 1, m)
-        return batch.replace(x=fv.add_noise(x, fv.place(-part.gather(3, index), coords, x.shape[1]), batch.mask))
+        n, d, t, v, m = part.shape
+        index = params["joint"].clamp(0, v - 1).view(n, 1, 1, 1, 1).expand(n, d, t, 1, m)
+        return batch.with_parts(x=fv.put(x, fv.add(part, -part.gather(3, index), batch.seen), coords))
 
 
-def sines(
-    symbols: Iterable[str], angle: tuple[float, float], first: int = 0, *, shared: bool = False
-) -> tuple[Number, ...]:
-    """Numbers whose sines are symbols (see :data:`skelaug.functional.space.SYMBOLS`) of angles U(low, high) in degrees.
-
-    The angles about x, y and z come from the uniforms ``first`` and on, or, if ``shared``, from that one.
-    """
-    low, high = (math.radians(degrees) for degrees in angle)
-    found = []
-    for sign, axis, right in (fs.SYMBOLS[symbol] for symbol in symbols):
-        phase = right * math.pi / 2
-        found.append((first if shared else first + axis, sign * low + phase, sign * high + phase))
-    return tuple(found)
+def check_label_map(label_map: Any) -> dict[int, int]:
+    """``label_map`` as whole numbers, old class to new."""
+    pairs = label_map.items() if isinstance(label_map, Mapping) else [(label_map, None)]
+    if not all(type(value) is int and value >= 0 for pair in pairs for value in pair):
+        raise ValueError(
+            f"Mirror(label_map={label_map!r}): label_map must map class numbers to class numbers, as in "
+            f"{{3: 4, 4: 3}}, got {label_map!r}"
+        )
+    return dict(pairs)
 
 
-def signs(
-    who: str, axis: str, coords: tuple[int, ...] | None, batch: SkeletonBatch, there: float = -1.0
-) -> list[Number]:
-    """Factors of the coordinates: 1, but ``there`` at the named axis. Constants."""
+def factors(who: str, axis: str, factor: float, coords: tuple[int, ...] | None, batch: SkeletonBatch) -> Tensor:
+    """A diagonal matrix ``(N, d)``: ``factor`` at the named axis, 1 at the others."""
     d = len(check.channels(who, coords, batch.x))
     at = _AXES.index(axis)
     if at >= d:
         raise ValueError(f"{who}(axis={axis!r}): x has only {d} coordinates; use one of {', '.join(_AXES[:d])}")
-    return [(0, there, there) if i == at else (0, 1.0, 1.0) for i in range(d)]
+    diagonal = [factor if i == at else 1.0 for i in range(d)]
+    return check.constant(diagonal, batch.device).expand(len(batch), -1)
 
 
-def mirrored(skeleton: Skeleton | None, n: int, device: torch.device) -> torch.Tensor:
+def mirrored(skeleton: Skeleton | None, n: int, device: torch.device) -> Tensor:
     """The joint map that exchanges left and right, ``(n, V)``."""
     assert skeleton is not None
     return check.constant(skeleton.mirror, device).expand(n, -1)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import final
 
 import torch
+from torch import Tensor
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
+from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
-from skelaug.lanes import Number, uniforms
+from skelaug.params import drawn_for
+from skelaug.presence import Presence, anybody
 from skelaug.random import Rng
 from skelaug.transform import Params, Transform
 
@@ -46,21 +48,18 @@ class TemporalCrop(Transform):
     """
 
     linear = True
-    draws_from = "span"
     moves_presence = True
+    shapes = "frames: int<T N T"
 
     def __init__(self, padding_ratio: int = 6, p: float = 1.0) -> None:
         super().__init__(p)
         self.padding_ratio = check.count("TemporalCrop", "padding_ratio", padding_ratio)
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return uniforms(1)
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        span = batch._span
+        span = batch.observed.span
         padding = span.length // self.padding_ratio
-        shift = (rng.numbers * (2 * padding + 1)).long() - padding  # a float below 1 never rounds up
-        return {"frames": torch.where(span.inside, ft.reflect(span.frame + shift, *span.images), span.frame)}
+        shift = (rng.uniform(1) * (2 * padding + 1)).long() - padding  # a float below 1 never rounds up
+        return {"frames": torch.where(span.inside, ft.reflect(span.frame + shift, span.start, span.stop), span.frame)}
 
 
 @final
@@ -84,7 +83,7 @@ class Blur(Transform):
         tensor(True)
     """
 
-    op_presence = True
+    shapes = "kernel: N *"
 
     def __init__(
         self,
@@ -102,14 +101,12 @@ class Blur(Transform):
         self.normalize = check.choice("Blur", "normalize", normalize, (True, False))
         self.linear = normalize  # weights that do not sum to one do not commute with offsets
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return uniforms(1, *self._range)
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        return {"kernel": ft.blur_kernel(rng.numbers[:, 0], self.kernel_size)}
+        sigma = rng.uniform(low=self._range[0], high=self._range[1])
+        return {"kernel": ft.blur_kernel(sigma, self.kernel_size)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return batch.replace(x=ft.blur_frames(batch.x, params["kernel"], batch.mask, normalize=self.normalize))
+        return batch.with_parts(x=ft.blur_frames(batch.x, params["kernel"], batch.seen, normalize=self.normalize))
 
 
 @final
@@ -137,9 +134,8 @@ class CropResize(Transform):
     """
 
     linear = True
-    draws_from = "span"
-    op_presence = True
     moves_presence = True
+    shapes = "position: N L, drawn_for: N 0 T"
 
     def __init__(self, scale: tuple[float, float] = (0.5, 1.0), length: int = 64, align_corners: bool = True) -> None:
         super().__init__()
@@ -148,26 +144,22 @@ class CropResize(Transform):
         self._range = check.span("CropResize", "scale", scale, low=1e-3, high=1, single="none")
         self.length = check.count("CropResize", "length", length)
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return [(0, *self._range), (1, 0.0, 1.0)]
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert self.length is not None
-        span = batch._span
-        start, frames = span.start, span.length
-        last = (frames - 1).clamp(min=0)
-        share, where = torch.split(rng.numbers, 1, 1)
-        kept = last * share
-        first = start + (last - kept) * where
-        if self.align_corners and self.length > 1:
-            place = kept * torch.linspace(0, 1, self.length, device=batch.device)
-        elif self.align_corners:
-            place = kept * 0.5
-        else:
-            middle = torch.arange(self.length, device=batch.device) + 0.5
+        span = batch.observed.span
+        last = (span.length - 1).clamp(min=0)
+        kept = last * rng.uniform(1, low=self._range[0], high=self._range[1])
+        first = span.start + (last - kept) * rng.uniform(1)
+        if not self.align_corners:
+            middle = torch.arange(self.length, dtype=torch.float32, device=batch.device) + 0.5
             place = torch.minimum((middle * ((kept + 1) / self.length) - 0.5).clamp(min=0), kept)
+        elif self.length > 1:
+            place = kept * torch.linspace(0, 1, self.length, dtype=torch.float32, device=batch.device)
+        else:
+            place = kept * 0.5
         # Rounding past the last valid frame would interpolate with padding.
-        return {"position": torch.minimum(first + place, (start + last).float())}
+        position = torch.minimum(first + place, (span.start + last).float())
+        return {"position": position, "drawn_for": drawn_for(len(batch), batch.x.shape[2], batch.device)}
 
 
 @final
@@ -193,8 +185,7 @@ class DropFrame(Transform):
         tensor([10, 10, 10, 10, 10, 10, 10, 10])
     """
 
-    draws_from = "presence"
-    op_presence = True
+    shapes = "drop: bool N T"
 
     def __init__(self, ratio: float | tuple[float, float] = 0.1, fill: str = "zero", p: float = 1.0) -> None:
         super().__init__(p)
@@ -203,19 +194,15 @@ class DropFrame(Transform):
         self.fill = check.choice("DropFrame", "fill", fill, ("zero", "hold", "interpolate", "remove"))
         self.moves_presence = fill != "zero"
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return () if self._range[0] == self._range[1] else uniforms(1, *self._range)
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        assert batch.mask is not None
         frames = batch.x.shape[2]
-        valid = ft.anybody(batch.mask)
+        valid = anybody(batch.seen)
         total = valid.sum(1)
         low, high = self._range
         if low == high:  # by table, so that round() is Python's, exact whatever the device's floats do
             count = check.constant([round(low * t) for t in range(frames + 1)], batch.device)[total]
         else:
-            count = (rng.numbers[:, 0] * total).round().long()
+            count = (rng.uniform(low=low, high=high) * total).round().long()
         if self.fill != "zero":
             count = torch.minimum(count, (total - 1).clamp(min=0))
         # Frames without anybody come last in the random order, so they are never among the first `count`.
@@ -223,30 +210,27 @@ class DropFrame(Transform):
         return {"drop": rank < count[:, None]}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        drop, mask = params["drop"], batch.mask
-        assert mask is not None
+        drop, seen = params["drop"], batch.seen
         if self.fill == "zero":
-            kept = (~drop).to(batch.x.dtype)[:, None, :, None, None]  # a product is five times as fast as a choice
-            return batch.replace(x=batch.x * kept)
+            return batch.with_parts(x=batch.x.masked_fill(drop[:, None, :, None, None], 0))
         frame = torch.arange(drop.shape[1], device=drop.device)
         if self.fill == "remove":
             frames = drop.to(torch.uint8).argsort(stable=True, dim=1)
-            moved = ft.take_frames(mask[:, None], frames)
-            moved = moved & (frame < (~drop).sum(1, keepdim=True))[:, None, :, None, None]
-            return batch.replace(x=ft.take_frames(batch.x, frames) * moved, mask=moved[:, 0])
-        before, after = ft.kept_neighbours(~drop & ft.anybody(mask))
+            stays = frame < (~drop).sum(1, keepdim=True)
+            seen = ft.take_frames(seen[:, None], frames)[:, 0] & stays[:, :, None, None]
+            return batch.with_parts(
+                x=fj.clear_absent(ft.take_frames(batch.x, frames), seen), observed=Presence.of(seen)
+            )
+        before, after = ft.kept_neighbours(~drop & anybody(seen))
         # Kept frames, and frames without anybody, show themselves.
         before, after = torch.where(drop, before, frame), torch.where(drop, after, frame)
         if self.fill == "hold":
             after = before
-        weight = (frame - before) / (after - before).clamp(min=1)
-        seen = mask[:, None] & ft.take_frames(mask[:, None], before) & ft.take_frames(mask[:, None], after)
-        x = torch.lerp(
-            ft.take_frames(batch.x, before),
-            ft.take_frames(batch.x, after),
-            weight.to(batch.x.dtype)[:, None, :, None, None],
-        )
-        return batch.replace(x=x * seen, mask=seen[:, 0])
+        weight = (frame - before).to(batch.x.dtype) / (after - before).clamp(min=1)
+        seen_before, seen_after = (ft.take_frames(seen[:, None], index)[:, 0] for index in (before, after))
+        seen = seen & seen_before & seen_after
+        x = torch.lerp(ft.take_frames(batch.x, before), ft.take_frames(batch.x, after), weight[:, None, :, None, None])
+        return batch.with_parts(x=fj.clear_absent(x, seen), observed=Presence.of(seen))
 
 
 @final
@@ -266,15 +250,14 @@ class Reverse(Transform):
     """
 
     linear = True
-    draws_from = "span"
     moves_presence = True
-    keeps_span = True
+    shapes = "frames: int<T N T"
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        span = batch._span
+        span = batch.observed.span
         image = span.start + (span.stop - 1) - span.frame
         return {"frames": torch.where(span.inside, image, span.frame)}
 
@@ -297,9 +280,8 @@ class Speed(Transform):
     """
 
     linear = True
-    draws_from = "span"
-    op_presence = True
     moves_presence = True
+    shapes = "position: N T"
 
     def __init__(
         self, factor: tuple[float, float] = (0.8, 1.25), interpolation: str = "linear", p: float = 1.0
@@ -308,16 +290,15 @@ class Speed(Transform):
         self.factor = factor
         self._range = check.span("Speed", "factor", factor, low=1e-3, single="none")
         self.interpolation = check.choice("Speed", "interpolation", interpolation, ("linear", "nearest"))
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return [(0, *self._range), (1, 0.0, 1.0)]
+        if interpolation == "nearest":
+            self.shapes = "frames: int<T N T"
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        span = batch._span
-        start, length, frame = span.start, span.length, span.frame
-        factor, where = torch.split(rng.numbers, 1, 1)
-        spare = (1 - factor).clamp(min=0) * (length - 1).clamp(min=0)
-        position = torch.minimum(spare * where + (frame - start) * factor, (length - 1).float()) + start
+        span = batch.observed.span
+        start, last = span.start, span.length - 1
+        factor = rng.uniform(1, low=self._range[0], high=self._range[1])
+        spare = (1 - factor).clamp(min=0) * last.clamp(min=0)
+        position = torch.minimum(spare * rng.uniform(1) + (span.frame - start) * factor, last.float()) + start
         return time_map(position, batch, nearest=self.interpolation == "nearest")
 
 
@@ -341,9 +322,8 @@ class TimeWarp(Transform):
     """
 
     linear = True
-    draws_from = "span"
-    op_presence = True
     moves_presence = True
+    shapes = "position: N T"
 
     def __init__(self, strength: float = 0.5, knots: int = 5, p: float = 1.0) -> None:
         super().__init__(p)
@@ -351,11 +331,10 @@ class TimeWarp(Transform):
         self.knots = check.count("TimeWarp", "knots", knots, low=2)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
-        span = batch._span
-        start, length, frame = span.start, span.length, span.frame
-        last = (length - 1).clamp(min=0)
-        along = ((frame - start) / last.clamp(min=1)).clamp(0, 1)
-        position = start + last * ft.warp((rng.normal(self.knots) * self.strength).exp(), along)
+        span = batch.observed.span
+        last = (span.length - 1).clamp(min=0)
+        along = ((span.frame - span.start).float() / last.clamp(min=1)).clamp(0, 1)
+        position = span.start + last * ft.warp((rng.normal(self.knots) * self.strength).exp(), along)
         return time_map(position, batch)
 
 
@@ -380,8 +359,8 @@ class SegmentSample(Transform):
     """
 
     linear = True
-    draws_from = "span"
     moves_presence = True
+    shapes = "frames: int<T N L, drawn_for: N 0 T"
 
     def __init__(self, length: int = 64, scale: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__()
@@ -389,24 +368,20 @@ class SegmentSample(Transform):
         self.scale = scale
         self._range = check.span("SegmentSample", "scale", scale, low=1e-3, high=1, single="none")
 
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return [(0, *self._range), (1, 0.0, 1.0)]
-
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         assert self.length is not None
-        span = batch._span
-        start, frames = span.start, span.length
-        share, where = torch.split(rng.numbers, 1, 1)
-        kept = frames * share
-        first = (frames - kept) * where
+        span = batch.observed.span
+        kept = span.length * rng.uniform(1, low=self._range[0], high=self._range[1])
+        first = (span.length - kept) * rng.uniform(1)
         segment = torch.arange(self.length, device=batch.device)
         inside = (first + (segment + rng.uniform(self.length)) * kept / self.length).long()
-        return {"frames": start + torch.minimum(inside, (frames - 1).clamp(min=0))}
+        frames = span.start + torch.minimum(inside, (span.length - 1).clamp(min=0))
+        return {"frames": frames, "drawn_for": drawn_for(len(batch), batch.x.shape[2], batch.device)}
 
 
-def time_map(position: torch.Tensor, batch: SkeletonBatch, *, nearest: bool = False) -> Params:
+def time_map(position: Tensor, batch: SkeletonBatch, *, nearest: bool = False) -> Params:
     """Params of a time map that leaves the frames outside the valid span alone and reads only from inside it."""
-    span = batch._span
+    span = batch.observed.span
     bounded = torch.minimum(torch.maximum(position, span.start.float()), (span.stop - 1).float())
     moved = torch.where(span.inside, bounded, span.frame.float())
     return {"frames": moved.round().long()} if nearest else {"position": moved}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor
 from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import values as fv
-from skelaug.lanes import Number, uniforms
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -39,8 +37,8 @@ class GaussianNoise(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    op_presence = True
-    gates_itself = True
+    linear = True
+    shapes = "noise: N D T V M"
 
     def __init__(
         self,
@@ -53,9 +51,7 @@ class GaussianNoise(Transform):
         self.std, self.coords = std, check.coordinates("GaussianNoise", coords)
         self._range = check.span("GaussianNoise", "std", std, low=0, single="fixed")
         self.relative = check.choice("GaussianNoise", "relative", relative, (True, False))
-
-    def numbers(self, batch: SkeletonBatch) -> Sequence[Number]:
-        return () if self._range[0] == self._range[1] else uniforms(1, *self._range)
+        self.linear = not relative
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("GaussianNoise", self.coords, batch.x)
@@ -63,18 +59,15 @@ class GaussianNoise(Transform):
         shape = (len(coords), *batch.x.shape[2:])
         if low == high:
             return {"noise": rng.normal(*shape, std=low)}
-        return {"noise": rng.normal(*shape).mul_(rng.numbers.view(-1, 1, 1, 1, 1))}
+        return {"noise": rng.normal(*shape).mul_(rng.uniform(1, 1, 1, 1, low=low, high=high))}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        x, noise = batch.x, params["noise"]
-        coords = check.channels("GaussianNoise", self.coords, x)
-        if self.relative:
-            noise = noise * fv.body_size(fv.pick(x, coords), batch.mask)[:, None, None, None]
-        mask = batch.mask
-        if "apply" in params and mask is not None:
-            mask = mask & params["apply"][:, None, None, None]
-        y = fv.add_noise(x, fv.place(noise, coords, x.shape[1]), mask, own=batch._own)
-        return batch.replace(x=y)._made_from(batch)
+        if not self.relative:
+            return super().op(batch, params)
+        coords = check.channels("GaussianNoise", self.coords, batch.x)
+        part = fv.pick(batch.x, coords)
+        noise = params["noise"] * fv.body_size(part, batch.seen)[:, None, None, None]
+        return batch.with_parts(x=fv.put(batch.x, fv.add_noise(part, noise, batch.seen), coords))
 
 
 @final
@@ -103,8 +96,8 @@ class SkeleAdaIN(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    draws_from = "data"
-    op_presence = True
+    data_dependent = True
+    shapes = "mean: N C T|1 1 M, std: N C T|1 1 M, paired: bool N T|1 1 M"
 
     def __init__(self, stats: str = "sequence", style: SkeletonBatch | Tensor | None = None, p: float = 1.0) -> None:
         super().__init__(p)
@@ -119,17 +112,17 @@ class SkeleAdaIN(Transform):
                 f"SkeleAdaIN(stats='frame'): style must have as many frames as x, {batch.x.shape[2]}, got "
                 f"{style.x.shape[2]}"
             )
-        mean, std = (borrow(v.float(), partner, 4) for v in fv.moments(style.x, style.mask, per_frame=per_frame))
+        mean, std = (borrow(v.float(), partner, 4) for v in fv.moments(style.x, style.seen, per_frame=per_frame))
         paired = paired[:, None, None]
         if per_frame:
-            assert style.mask is not None
-            paired = paired & borrow(style.mask.any(2, keepdim=True), partner, 3)
+            paired = paired & borrow(style.seen.any(2, keepdim=True), partner, 3)
+        paired = paired & (mean.isfinite() & std.isfinite()).all(1)  # a style of infinite numbers is none
         return {"mean": mean, "std": std, "paired": paired}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         per_frame = self.stats == "frame"
-        x = fv.adain(batch.x, params["mean"], params["std"], params["paired"], batch.mask, per_frame=per_frame)
-        return batch.replace(x=x)
+        x = fv.adain(batch.x, params["mean"], params["std"], params["paired"], batch.seen, per_frame=per_frame)
+        return batch.with_parts(x=x)
 
 
 @final
@@ -157,9 +150,8 @@ class BoneLengthTransfer(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    draws_from = "data"
-    op_presence = True
-    _ancestors: Tensor
+    data_dependent = True
+    shapes = "lengths: N V M, paired: bool N M"
 
     def __init__(
         self, skeleton: Skeleton, style: SkeletonBatch | Tensor | None = None, p: float = 1.0, coords: Any = None
@@ -168,24 +160,23 @@ class BoneLengthTransfer(Transform):
         self.skeleton = check.skeleton("BoneLengthTransfer", skeleton)
         self.style = as_style("BoneLengthTransfer", style)
         self.coords = check.coordinates("BoneLengthTransfer", coords)
-        self.register_buffer("_ancestors", skeleton.ancestors(), persistent=False)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("BoneLengthTransfer", self.coords, batch.x)
         partner, paired, style = find_partner("BoneLengthTransfer", batch, self.style, rng)
-        lengths = fv.bone_lengths(fv.pick(style.x, coords), self._parents(batch), style.mask)
+        lengths = fv.bone_lengths(fv.pick(style.x, coords), self._parents(batch), style.seen)
         return {"lengths": borrow(lengths.float(), partner, 2), "paired": paired}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         coords = check.channels("BoneLengthTransfer", self.coords, batch.x)
-        part, parents = fv.pick(batch.x, coords), self._parents(batch)
-        own = fv.bone_lengths(part, parents, batch.mask)
+        part = fv.pick(batch.x, coords)
+        own = fv.bone_lengths(part, self._parents(batch), batch.seen)
         wanted = params["lengths"].to(own.dtype)
-        known = (own > 0) & (wanted > 0) & params["paired"][:, None]
-        ratio = torch.where(known, wanted / torch.where(known, own, 1), 1)
-        ancestors = self._ancestors.to(batch.device, non_blocking=True)
-        moved = fv.resize_bones(part, ratio, parents, ancestors, batch.mask)
-        return batch.replace(x=fv.put(batch.x, moved, coords))
+        ratio = wanted / torch.where(own > 0, own, 1)
+        ratio = torch.where((own > 0) & (wanted > 0) & params["paired"][:, None] & ratio.isfinite(), ratio, 1)
+        assert self.skeleton is not None
+        moved = fv.resize_bones(part, ratio, self.skeleton.parents, batch.seen)
+        return batch.with_parts(x=fv.put(batch.x, moved, coords))
 
     def _parents(self, batch: SkeletonBatch) -> Tensor:
         assert self.skeleton is not None
@@ -209,29 +200,55 @@ def find_partner(
     Returns:
         Its index ``(N, M)`` and whether there is one, bool ``(N, M)``; and the batch that is indexed.
     """
-    assert batch.mask is not None
-    n, persons = len(batch), batch.x.shape[4]
-    there = batch.mask.flatten(1, 2).any(1)
-    score = rng.uniform(persons)
+    there = batch.seen.flatten(1, 2).any(1)
+    score = rng.uniform(2, batch.x.shape[4])
     if style is None:
-        # In a random order of those present (the others last) everybody borrows from the next: never from itself, every
-        # other one equally likely, and O(N log N). The order comes from each sample's own draw, so not from its place.
-        order = torch.where(there, score, 2).argsort(0)
-        rank, total = order.argsort(0), there.sum(0)
-        partner = order.gather(0, (rank + 1) % total.clamp(min=1)) if n else order
-        return partner, there & (total > 1), batch
+        high, low = (score * 2**24).long().unbind(1)
+        partner, paired = next_in_order(high * 2**24 + low, fv.digest(batch.x), there)
+        return partner, paired, batch
+    score = score[:, 0]
     style = style.to(batch.device)
     if style.x.shape[1] != batch.x.shape[1] or style.x.shape[3:] != batch.x.shape[3:]:
         raise ValueError(
             f"{who}(style=…): style {tuple(style.x.shape)} must have the channels, joints and persons of x "
             f"{tuple(batch.x.shape)}"
         )
-    assert style.mask is not None
-    lends = style.mask.flatten(1, 2).any(1)  # (S, M)
+    lends = style.seen.flatten(1, 2).any(1)  # (S, M)
     total = lends.sum(0)
     order = (~lends).to(torch.uint8).argsort(stable=True, dim=0)
     place = torch.minimum((score * total).long(), (total - 1).clamp(min=0))
     return order.gather(0, place), there & (total > 0), style
+
+
+def next_in_order(score: Tensor, digest: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """In the order of their random scores everybody who is there borrows from the next, the last from the first.
+
+    Nobody borrows from itself, and every other one is equally likely. Equal scores, as of one key twice, are ordered by
+    the data; who has the same score and data shares a lender. So nothing depends on the order within the batch.
+
+    Args:
+        score: int64 ``(N, M)``, each sample's own draw.
+        digest: int64 ``(N, M)``, a number that equal data have in common.
+        there: bool ``(N, M)``.
+
+    Returns:
+        The lender of each sample and person slot, int64 ``(N, M)``, and whether there is one, bool ``(N, M)``.
+    """
+    n = score.shape[0]
+    order = digest.argsort(stable=True, dim=0)
+    order = order.gather(0, score.gather(0, order).argsort(stable=True, dim=0))
+    order = order.gather(0, (~there).to(torch.uint8).gather(0, order).argsort(stable=True, dim=0))
+    score, digest = score.gather(0, order), digest.gather(0, order)
+    place = torch.arange(n, device=score.device)[:, None]
+    differs = (score != score.roll(1, 0)) | (digest != digest.roll(1, 0)) | (place == 0)
+    # Where each one's own group of equals begins, and where the next group does; after the last comes the first.
+    own = torch.where(differs, place, 0).cummax(0).values if n else place.expand_as(score)
+    starts = torch.where(differs, place, n)
+    following = starts.flip(0).cummin(0).values.flip(0).roll(-1, 0) if n else starts
+    following = torch.where((place == n - 1) | (following >= there.sum(0)), 0, following)
+    rank = order.argsort(0)
+    lender = order.gather(0, following.gather(0, rank))
+    return lender, there & (following != own).gather(0, rank)
 
 
 def borrow(value: Tensor, partner: Tensor, person_dim: int) -> Tensor:

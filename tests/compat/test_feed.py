@@ -161,6 +161,10 @@ def test_a_graph_travels_in_a_batch() -> None:
     assert all(isinstance(view, SkeletonBatch) for view in views) and views[2].graph is not None
     alone = AugmentBatch(T.DropEdges(0.2, SKELETON), layout="NMTVC")({"x": to_layout(make_x(), "NCTVM", "NMTVC")})
     assert isinstance(alone["x"], SkeletonBatch)
+    (clip,) = Collate(T.DropEdges(0.2, SKELETON))([(make_x(1)[0],)] * 5)
+    at_the_model = Augment(nn.Identity(), T.DropEdges(0.2, SKELETON))(make_x())
+    for batch in (clip, at_the_model):
+        assert isinstance(batch, SkeletonBatch) and batch.graph is not None and len(batch) == 5
 
 
 def test_a_skeleton_batch_is_one() -> None:
@@ -359,21 +363,30 @@ def test_draws_differ_over_workers_and_epochs_and_repeat_for_a_seed(start: str, 
     first = run(1)
     assert [[ids for ids, _ in epoch] for epoch in first] == [[[i, i + 1, i + 2, i + 3] for i in (0, 4, 8, 12)]] * 2
     assert all_differ([x for epoch in first for _, x in epoch])
-    # By hand: in torch the main generator draws a base seed for each epoch, and worker k has the seed base + k.
-    if not persistent:
-        torch.manual_seed(1)
-        for epoch in first:
+    # By hand: the main generator draws a base seed, one for each epoch where workers do not persist; worker k has the
+    # seed base + k, and its generator goes on from batch to batch.
+    torch.manual_seed(1)
+    clips = torch.from_numpy(np.stack([Feeder().clip] * 4))
+    generators: list[torch.Generator] = []
+    for number, epoch in enumerate(first):
+        if number == 0 or not persistent:
             base = int(torch.empty((), dtype=torch.int64).random_())
-            clips = torch.from_numpy(np.stack([Feeder().clip] * 4))
-            for worker in range(2):
-                key = skelaug.random.fold_in(skelaug.random.keys(base + worker, base + worker, [0]), 0)
-                generator = torch.Generator().manual_seed(int(key))
-                for _, x in epoch[worker::2]:
-                    assert same(x, T.Shear(0.5)(clips, generator=generator))
+            generators = [torch.Generator().manual_seed(seed_of(base + worker)) for worker in range(2)]
+        for worker, generator in enumerate(generators):
+            for _, x in epoch[worker::2]:
+                assert same(x, T.Shear(0.5)(clips, generator=generator))
     if start == "fork":
         again, other = run(1), run(2)
         assert all(same(a, b) for e, f in zip(first, again, strict=True) for (_, a), (_, b) in zip(e, f, strict=True))
         assert all_differ([x for epoch in first + other for _, x in epoch])
+
+
+def seed_of(worker_seed: int) -> int:
+    """What a worker seeds its generator with, where no rank is set: five times rank 0."""
+    key = skelaug.random.keys(worker_seed, 0, [0])
+    for _ in range(5):
+        key = skelaug.random.fold_in(key, 0)
+    return int(key)
 
 
 def seed_alike(worker: int) -> None:
@@ -444,7 +457,7 @@ def test_keys_need_an_epoch_and_whole_ids() -> None:
     twin = copy.deepcopy(collate)
     twin.set_epoch(1)
     assert same(collate(samples)[0], first) and not same(twin(samples)[0], first)
-    with pytest.raises(TypeError, match="ids must be integers"):
+    with pytest.raises(TypeError, match=r"\(ids=2\): that entry must be .* whole numbers, got torch.float64 \(3,\)"):
         collate([(clip, label, 0.5) for clip, label, _ in samples])
     named = Collate(T.Shear(0.5), ids="index")
     named.set_epoch(0)

@@ -199,12 +199,18 @@ def test_a_batch_never_leaves_its_device(adapter: types.ModuleType, coords: int)
         (torch.zeros(4, 2, 12, V, 3), r"must be \(clips, M, T, V, C\).*got \[\(2, 12, 8, 3\)\]"),
         ([torch.zeros(1, 2, 12, V, 3), torch.zeros(1, 2, 9, V, 3)], r"all of one shape.*got \[\(1, 2, 9, 8, 3\), "),
         (torch.zeros(4, 1, 2, 12, V, 6), "6 channels"),
+        (None, r"all of one shape.*got \['NoneType'\]"),
+        ("text", r"all of one shape.*got \['str'\]"),
+        ([1.0, 2], r"all of one shape.*got \['float', 'int'\]"),
+        ([], r"all of one shape.*got \[\]"),
         (torch.zeros(4, 1, 2, 12, 25, 3), "8 joints, the keypoints have 25"),
     ],
 )
 def test_wrong_batches_are_named(adapter: types.ModuleType, inputs: Any, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         adapter.SkelAugDataPreprocessor("hiclr", SKELETON)({"inputs": inputs}, training=True)
+    with pytest.raises(TypeError, match="data must be a dict with 'inputs'"):
+        adapter.SkelAugDataPreprocessor("hiclr", SKELETON)({"input": inputs})
 
 
 def test_what_a_batch_cannot_hold_is_refused(adapter: types.ModuleType) -> None:

@@ -20,7 +20,7 @@ BASE = SKELETON.partitions("spatial")
 @given(seeds, st.floats(0, 1), st.integers(1, 3), st.booleans())
 def test_dropping_keeps_weight_and_ratios(seed: int, rate: float, layers: int, loops: bool) -> None:
     drop = T.DropEdges(rate, SKELETON, layers=layers, keep_self_loops=loops)
-    batch, params = drop(make_x(), generator=generator(seed), return_params=True)
+    batch, params = drop(SkeletonBatch(make_x()), generator=generator(seed), return_params=True)
     assert batch.graph.shape == ((5, 3, V, V) if layers == 1 else (5, layers, 3, V, V))
     torch.testing.assert_close(batch.graph.sum((-3, -2, -1)), BASE.sum().expand(batch.graph.shape[:-3]))
     gone = params["drop"]
@@ -38,7 +38,9 @@ def test_dropping_keeps_weight_and_ratios(seed: int, rate: float, layers: int, l
 
 @given(seeds, st.floats(0, 1), st.integers(1, 3))
 def test_adding_turns_zero_entries_into_equal_edges(seed: int, rate: float, layers: int) -> None:
-    batch, params = T.AddEdges(rate, SKELETON, layers=layers)(make_x(), generator=generator(seed), return_params=True)
+    batch, params = T.AddEdges(rate, SKELETON, layers=layers)(
+        SkeletonBatch(make_x()), generator=generator(seed), return_params=True
+    )
     torch.testing.assert_close(batch.graph.sum((-3, -2, -1)), BASE.sum().expand(batch.graph.shape[:-3]))
     new = params["add"] & (BASE == 0)
     assert torch.equal(batch.graph > 0, (BASE > 0) | new)
@@ -68,7 +70,7 @@ def test_rates_are_uniform_per_sample_and_layer() -> None:
 
 
 def test_draws_differ_between_samples_and_layers() -> None:
-    graph = T.DropEdges(0.5, SKELETON, layers=3)(make_x(), generator=generator()).graph
+    graph = T.DropEdges(0.5, SKELETON, layers=3)(SkeletonBatch(make_x()), generator=generator()).graph
     assert graph.flatten(0, 1).flatten(1).unique(dim=0).shape[0] >= 13
 
 
@@ -92,7 +94,9 @@ def test_drop_and_add_together_keep_the_weight() -> None:
 
 
 def test_gated_out_samples_keep_their_graph() -> None:
-    out, params = T.DropEdges(0.9, SKELETON, p=0.5)(make_x(40), generator=generator(), return_params=True)
+    out, params = T.DropEdges(0.9, SKELETON, p=0.5)(
+        SkeletonBatch(make_x(40)), generator=generator(), return_params=True
+    )
     assert torch.equal(out.graph[~params["apply"]], BASE.expand(40, -1, -1, -1)[~params["apply"]])
     changed = (out.graph != BASE).flatten(1).any(1)
     assert changed[params["apply"]].float().mean() > 0.8

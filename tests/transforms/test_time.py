@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import kstest
 
-from skelaug import SkeletonBatch, Transform
+from skelaug import SkeletonBatch
 from skelaug import transforms as T
 from skelaug.functional import time as ft
 
@@ -258,7 +258,8 @@ def test_an_interpolated_frame_is_present_if_both_neighbours_are() -> None:
     mask = torch.tensor([1, 1, 0, 1], dtype=torch.bool).view(1, 4, 1, 1)
     x = torch.tensor([1.0, 2, 0, 4]).view(1, 1, 4, 1, 1)
     position = torch.tensor([[0.5, 1.0, 1.5, 2.0, 2.5, 3.0]])
-    y, moved = ft.lerp_frames(x, position, mask)
+    moved = ft.lerp_seen(mask, position)
+    y = ft.lerp_frames(x, position, moved)
     assert moved.flatten().tolist() == [True, True, False, False, False, True]
     assert y.flatten().tolist() == [1.5, 2, 0, 0, 0, 4]
 
@@ -300,12 +301,3 @@ def test_any_kernel_is_applied_and_a_centre_alone_is_the_identity() -> None:
     some = torch.stack([centre[0], shift[0], 3 * centre[0], 0 * centre[0]])
     expected = torch.stack([x[0], late[1], 3 * x[2], 0 * x[3]])
     assert torch.equal(ft.blur_frames(x, some, normalize=False), expected)
-
-
-@pytest.mark.parametrize("move", [T.Reverse(p=1.0), T.Reverse(), T.PersonSwap()], ids=repr)
-def test_what_keeps_the_span_keeps_it(move: Transform) -> None:
-    assert move.keeps_span
-    mask = torch.rand(200, 12, 1, 2, generator=generator()) < 0.2
-    batch = SkeletonBatch(torch.randn(200, 3, 12, 5, 2), mask.expand(-1, -1, 5, -1))
-    before, after = batch._span, move(batch, generator=generator())._span
-    assert torch.equal(before.start, after.start) and torch.equal(before.stop, after.stop)

@@ -143,7 +143,7 @@ def test_styles_that_do_not_fit_are_refused() -> None:
         T.SkeleAdaIN(style=make_x(2, m=1))(make_x())
     with pytest.raises(ValueError, match="style must have as many frames as x, 12, got 5"):
         T.SkeleAdaIN(stats="frame", style=make_x(2, t=5))(make_x())
-    with pytest.raises(TypeError, match="style must be a Tensor, a SkeletonBatch or None, got list"):
+    with pytest.raises(TypeError, match="style must be a Tensor, a SkeletonBatch or None, got tuple"):
         T.SkeleAdaIN(style=[1])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="stats must be one of 'sequence', 'frame'"):
         T.SkeleAdaIN(stats="clip")

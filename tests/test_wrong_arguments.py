@@ -141,7 +141,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "Transform": lambda v: isinstance(v, Transform),
     "Any": _coords,
     "Iterable[Transform]": _members,
-    "Sequence[float]": lambda v: isinstance(v, Sequence) and all(map(_real, v)),
+    "Sequence[float]": lambda v: isinstance(v, Sequence | np.ndarray) and all(map(_real, v)),
     "Mapping[int, int]": lambda v: isinstance(v, Mapping) and all(_whole(i) for pair in v.items() for i in pair),
     "Mapping[str, Stage]": lambda v: isinstance(v, Mapping) and all(isinstance(k, str) for k in v),
     "Stage": lambda v: isinstance(v, Transform) or _members(v),
@@ -541,7 +541,7 @@ def test_views_and_slices_of_a_policy() -> None:
         with pytest.raises(IndexError, match="GrowingPolicy"):
             small()[index]
     for wrong in ("a", None, 1.5, (0, 1), [0], slice(1, 2), slice(0, 2, 2), slice(0, 0), slice("a", None)):
-        with refuses(f"policy[{wrong!r}]", "GrowingPolicy"):
+        with refuses(f"policy[{wrong!r}]"):
             small()[wrong]
     tried("errors", 12)
 

@@ -527,11 +527,15 @@ def test_what_a_transform_is_called_with(name: str) -> None:
 @pytest.mark.parametrize("make", [T.DropEdges, T.AddEdges])
 def test_graph_transforms_say_that_a_tensor_must_be_wrapped(make: Any) -> None:
     for call in (make(0.1, SKELETON), Compose([T.Shear(0.5), make(0.1, SKELETON)])):
-        for run in (call, lambda x, call=call: call.sample(x), lambda x, call=call: call(x, keys=keys(5))):
+        for run in (
+            call,
+            lambda x, call=call: call.replay(x, call.sample(make_batch())),
+            lambda x, call=call: call(x, keys=keys(5)),
+        ):
             with refuses("a plain tensor for a graph transform", "SkeletonBatch("):
                 run(X)
     policy = GrowingPolicy(a=[T.Shear(0.5)], b=[make(0.1, SKELETON)])
-    for run in (policy.views, policy.key_view, policy.sample, policy.strength, policy[1]):
+    for run in (policy.views, policy[1], lambda x: policy.replay(x, policy.sample(make_batch()))):
         with refuses("a plain tensor for a policy with a graph", "SkeletonBatch("):
             run(X)
 

@@ -22,6 +22,7 @@ class Fence(Transform):
     """
 
     moves_presence = True
+    shapes = ""
 
     def __init__(self, height: float = 0.3, p: float = 1.0) -> None:
         super().__init__(p)
@@ -41,6 +42,7 @@ class Stretch(Transform):
     """
 
     linear = True
+    shapes = "matrix: N C C"
 
     def __init__(self, spread: float = 0.3, p: float = 1.0) -> None:
         super().__init__(p)
@@ -59,6 +61,8 @@ class Wince(Transform):
 
     Drawn per sample: a ~ U(-``amount``, ``amount``).
     """
+
+    shapes = "a: N"
 
     def __init__(self, amount: float = 0.5, p: float = 1.0) -> None:
         super().__init__(p)

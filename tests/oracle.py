@@ -17,6 +17,8 @@ from torch import Tensor
 from skelaug import Compose, OneOf, SkeletonBatch, Transform
 
 _numbers = itertools.count()
+#: What each recorder's draw was shown last, by the recorder's number.
+SHOWN: dict[int, Seen] = {}
 
 
 @dataclass
@@ -30,20 +32,19 @@ class Seen:
 
 @final
 class Recorder(Transform):
-    """Changes nothing, and notes in ``seen`` what its draw is shown.
+    """Changes nothing, and notes in :data:`SHOWN`, under its ``number``, what its draw is shown.
 
     Args:
         reads_data: it says that its draw reads the data, and so must be shown them; else only who is present.
-        seen: where to note it, under the recorder's ``number``.
     """
 
-    def __init__(self, reads_data: bool, seen: dict[int, Seen]) -> None:
+    def __init__(self, reads_data: bool) -> None:
         super().__init__()
-        self.reads_data, self.seen, self.number = reads_data, seen, next(_numbers)
+        self.reads_data, self.number = reads_data, next(_numbers)
         self.data_dependent = reads_data
 
     def draw(self, batch: SkeletonBatch, rng: Any) -> dict[str, Any]:
-        self.seen[self.number] = Seen(batch.x.clone(), batch.mask.clone(), torch.ones(len(batch), dtype=torch.bool))
+        SHOWN[self.number] = Seen(batch.x.clone(), batch.mask.clone(), torch.ones(len(batch), dtype=torch.bool))
         return {}
 
     def op(self, batch: SkeletonBatch, params: dict[str, Any]) -> SkeletonBatch:

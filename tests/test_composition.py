@@ -10,7 +10,7 @@ import torch
 from cases import CASES, SKELETON, Case, generator, keys, make_batch, make_x
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import Recorder, Seen, one_by_one
+from oracle import SHOWN, Recorder, one_by_one
 from promises import THOROUGH, acts_on_graph, attempt, inputs, is_clear, many, same_bits, tried, whole_persons
 from torch import Tensor
 
@@ -39,24 +39,24 @@ plans = st.recursive(
 whole = st.tuples(st.just(Compose), st.lists(plans, min_size=2, max_size=4), st.booleans(), recorders)
 
 
-def build(plan: Plan, seen: dict[int, Seen]) -> tuple[Transform, bool]:
+def build(plan: Plan) -> tuple[Transform, bool]:
     """The transform that a plan describes, and whether it may stand in a OneOf or have p < 1."""
     if isinstance(plan[0], int):
         case, gated = MEMBERS[plan[0]], plan[1]
         transform = case.make(**({"p": 0.5} if gated and case.gated else {}))
         return transform, transform.length is None and not acts_on_graph(case)
     kind, inner, gated, notes = plan
-    built = [build(one, seen) for one in inner]
+    built = [build(one) for one in inner]
     free = all(may for _, may in built)
     if kind is OneOf and not free:
         kind = Compose
     members: list[Transform] = []
     for i, (member, _) in enumerate(built):
         if notes[i] != "none":
-            members.append(Recorder(notes[i] == "data", seen))
+            members.append(Recorder(notes[i] == "data"))
         members.append(member)
     if notes[4] != "none":
-        members.append(Recorder(notes[4] == "data", seen))
+        members.append(Recorder(notes[4] == "data"))
     return kind(members, p=0.5 if gated and free else 1.0), free
 
 
@@ -68,8 +68,7 @@ def far(a: Tensor, b: Tensor, tolerance: float) -> Tensor:
 
 @given(whole, seeds)
 def test_random_compositions(plan: Plan, seed: int) -> None:
-    seen: dict[int, Seen] = {}
-    transform, _ = build(plan, seen)
+    transform, _ = build(plan)
     n = 24 if THOROUGH else 8
     batch = many(n, seed=seed, dtype=torch.float64)
     before = batch.replace(x=batch.x.clone(), mask=batch.mask.clone())
@@ -83,7 +82,7 @@ def test_random_compositions(plan: Plan, seed: int) -> None:
         assert same_bits(batch, before), "replaying changed the batch"
     assert not walk.wrong, walk.wrong
     for number, wanted in walk.seen.items():
-        note = seen[number]
+        note = SHOWN[number]
         steady = wanted.on & (other.seen[number].mask == wanted.mask).flatten(1).all(1)
         assert note.mask.shape == wanted.mask.shape, "a draw was shown another number of frames"
         assert torch.equal(note.mask[steady], wanted.mask[steady]), "a draw was shown another presence"
@@ -107,8 +106,7 @@ def test_before_and_after_every_member(case: Case) -> None:
     """Each transform of the table between a crop before and a crop behind: all presence that they meet is right."""
     n = 120 if THOROUGH else 8
     for seed in range(8 if THOROUGH else 1):
-        seen: dict[int, Seen] = {}
-        notes = [Recorder(False, seen) for _ in range(3)]
+        notes = [Recorder(False) for _ in range(3)]
         transform = Compose([T.TemporalCrop(2), notes[0], case.make(), notes[1], T.Reverse(p=1.0), notes[2]])
         batch = many(n, seed=seed)
         with torch.no_grad():
@@ -117,7 +115,7 @@ def test_before_and_after_every_member(case: Case) -> None:
             out = transform.replay(batch, params)
         assert not walk.wrong, walk.wrong
         for number, wanted in walk.seen.items():
-            assert torch.equal(seen[number].mask, wanted.mask)
+            assert torch.equal(SHOWN[number].mask, wanted.mask)
         assert torch.equal(out.mask, expected.mask)
         tried("presence", 4 * n)
 

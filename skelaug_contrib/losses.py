@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, cross_entropy
+from torch.nn.functional import cross_entropy
 
 from skelaug import check
 from skelaug.transform import without_autocast
@@ -35,8 +35,6 @@ from skelaug.transform import without_autocast
 __all__ = ["DIRECTIONS", "TARGETS", "hiclr_loss", "hierarchical_losses", "info_nce", "nearest", "textbook_losses"]
 
 _T = TypeVar("_T")
-
-_CONVOLVES = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"  # type: ignore[no-untyped-call]
 
 #: The view that a view learns from: the one before it (HiCLR), or the first (AimCLR).
 TARGETS = ("previous", "first")
@@ -227,7 +225,7 @@ def nearest(queries: Sequence[Tensor], queue: Tensor) -> Tensor:
     best, found = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
     with torch.no_grad(), without_autocast(z.device):
         for start, block in _blocks(queue, flat):
-            similarity, index = _times(flat, block).max(1)
+            similarity, index = (flat @ block.T).max(1)
             found = torch.where(similarity > best, index + start, found)
             best = torch.maximum(best, similarity)
     return found.view(z.shape[:2]).T if len(queue) else found.new_empty(z.shape[1], 0)
@@ -237,16 +235,18 @@ def _attend(z: Tensor, key: Tensor, queue: Tensor, temperature: float) -> tuple[
     """The log-sum-exp ``L (k, N)`` of the logits of ``z (k, N, D)``, and the expected candidate ``E (k, N, D)``."""
     with torch.no_grad():
         rows, expected = z.flatten(0, 1), key.repeat(len(z), 1)
-        # exp(L) is total · exp(highest). The own key is the first candidate, then come the blocks.
+        # The sum of exp(logits) is kept as total · exp(highest), so that it can neither overflow nor vanish. It starts
+        # with the key's own logit; the blocks of the queue follow.
         highest = _dot(rows, expected)[:, None] / temperature
         total = torch.ones_like(highest)
         for _, block in _blocks(queue, rows):
-            logits = _times(rows, block, 1 / temperature)
+            logits = (rows @ block.T).div_(temperature)
             top, p = logits.amax(1, keepdim=True), torch.softmax(logits, 1)
             before, highest = highest, torch.maximum(highest, top)
-            added = (top - highest).exp_().div_(p.amax(1, keepdim=True))  # the highest p is 1 / Σ exp(logits - top)
-            total.mul_(before.sub_(highest).exp_()).add_(added)
-            expected.lerp_(_times(p, block.T), added.div_(total))
+            # The block's own sum of exp(logits - top) is 1 over its largest probability.
+            added = (top - highest).exp_().div_(p.amax(1, keepdim=True))
+            total.mul_((before - highest).exp_()).add_(added)
+            expected.lerp_(p @ block, added.div_(total))
         return total.log_().add_(highest).view(z.shape[:2]), expected.view_as(z)
 
 
@@ -282,19 +282,6 @@ def _blocks(queue: Tensor, rows: Tensor) -> Any:
     size = min(longest, max(256, similarities // len(rows) // 128 * 128))
     for start in range(0, len(queue), size):
         yield start, queue[start : start + size].to(rows.dtype)
-
-
-def _times(a: Tensor, b: Tensor, factor: float = 1) -> Tensor:
-    """``a @ b.T · factor``.
-
-    On a CPU with AVX-512 as a convolution of one tap: oneDNN's took half to two thirds of the time of MKL's product of
-    matrices on an AMD processor. On one without, it took a quarter more.
-    """
-    if not a.is_cpu or a.dtype != torch.float32 or not _CONVOLVES:
-        return torch.addmm(a[:, :1], a, b.T, beta=0, alpha=factor)  # no pass of its own for the factor
-    image = a[None, :, None].permute(0, 3, 1, 2)  # (1, D, R, 1), channels last
-    product = conv2d(image, b[:, :, None, None]).permute(0, 2, 3, 1)[0, :, 0]
-    return product if factor == 1 else product.mul_(factor)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

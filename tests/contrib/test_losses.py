@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from skelaug_contrib import losses
 from skelaug_contrib.losses import (
     DIRECTIONS,
     TARGETS,
@@ -397,11 +396,3 @@ def test_bad_input_is_explained(form: Any) -> None:
     for args, kwargs, message in bad:
         with pytest.raises(ValueError, match=message):
             form(*args, **kwargs)
-
-
-@pytest.mark.parametrize("convolves", [True, False])
-def test_products_are_the_same_on_every_processor(convolves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(losses, "_CONVOLVES", convolves)
-    a, b, p = torch.randn(12, 7), torch.randn(5, 7), torch.rand(12, 5)
-    torch.testing.assert_close(losses._times(a, b, 3.0), 3 * a @ b.T)
-    torch.testing.assert_close(losses._times(p, b.T), p @ b)

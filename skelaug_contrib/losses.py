@@ -240,7 +240,8 @@ def _attend(z: Tensor, key: Tensor, queue: Tensor, temperature: float) -> tuple[
         highest = _dot(rows, expected)[:, None] / temperature
         total = torch.ones_like(highest)
         for _, block in _blocks(queue, rows):
-            logits = (rows @ block.T).div_(temperature)
+            # rows @ block.T / temperature in one pass: with beta=0 the first argument counts for nothing.
+            logits = torch.addmm(highest, rows, block.T, beta=0, alpha=1 / temperature)
             top, p = logits.amax(1, keepdim=True), torch.softmax(logits, 1)
             before, highest = highest, torch.maximum(highest, top)
             # The block's own sum of exp(logits - top) is 1 over its largest probability.

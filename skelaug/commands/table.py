@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.utils import benchmark
 
 from skelaug.batch import SkeletonBatch
-from skelaug.commands.timing import race
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.transform import Transform
 
 __all__ = ["format_table", "measure", "stages"]
 
-_REPEATS = 7
+_SECONDS = 0.1  # that each view is called for
 
 
 def stages(policy: GrowingPolicy | Transform) -> list[tuple[str, list[Transform]]]:
@@ -34,7 +33,9 @@ def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tenso
             strength = policy.strength(batch, keys=keys).tolist()
         for i, (name, added) in enumerate(stages(policy)):
             view: Transform = policy[i] if isinstance(policy, GrowingPolicy) else policy
-            seconds = race({name: functools.partial(view, batch)}, _REPEATS, batch.device)[name].median
+            call = {"view": view, "batch": batch}
+            timer = benchmark.Timer("view(batch)", globals=call, num_threads=torch.get_num_threads())
+            seconds = timer.blocked_autorange(min_run_time=_SECONDS).median
             label = ("+ " if i else "") + ", ".join(type(member).__name__ for member in added)
             rows.append(
                 [

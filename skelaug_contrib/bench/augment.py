@@ -11,7 +11,8 @@ from torch import Tensor
 from skelaug import GrowingPolicy, Skeleton, policies, random
 from skelaug import transforms as T
 from skelaug.transform import Transform
-from skelaug_contrib.bench.rows import META, Row, Setting, measure
+from skelaug_contrib.bench.measure import META
+from skelaug_contrib.bench.rows import Row, Setting, measure
 
 __all__ = ["COMPILED", "SECTIONS", "every_policy", "every_transform", "floor", "measure_section", "with_compiled"]
 

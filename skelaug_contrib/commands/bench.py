@@ -17,14 +17,14 @@ from typing import Any
 import torch
 
 from skelaug.commands import Refused, device, find_skeleton, positive
-from skelaug.commands.timing import machine
 from skelaug_contrib.bench import Row, Setting, augment, markdown, to_json
 from skelaug_contrib.bench.loss import measure_loss
+from skelaug_contrib.bench.measure import machine
 from skelaug_contrib.bench.step import WIDTHS, measure_step
 
-__all__ = ["add_arguments", "add_settings", "rows", "run", "settings"]
+__all__ = ["SECTIONS", "add_arguments", "add_settings", "rows", "run", "settings"]
 
-_SECTIONS = (*augment.SECTIONS, "loss", "step")
+SECTIONS = (*augment.SECTIONS, "loss", "step")
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 
 
@@ -52,7 +52,7 @@ def add_settings(parser: ArgumentParser) -> None:
 def add_arguments(parser: ArgumentParser) -> None:
     """What can be said on the command line."""
     add_settings(parser)
-    parser.add_argument("--sections", choices=_SECTIONS, nargs="+", default=list(_SECTIONS), help="what to measure")
+    parser.add_argument("--sections", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="what to measure")
     parser.add_argument("--only", default="", help="only transforms, policies and views with this in their name")
     parser.add_argument("--json", type=Path, help="write the numbers there too")
 

@@ -1,18 +1,92 @@
-"""What a call costs beside time: memory at its peak, and kernel launches."""
+"""The measuring: calls timed in turns, their memory at its peak, their kernel launches, and the machine they ran on."""
 
 from __future__ import annotations
 
+import datetime
+import importlib.metadata
+import math
+import os
+import platform
+import statistics
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils import _pytree as pytree
+from torch.utils import benchmark
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["launches", "peak_bytes"]
+import skelaug
+
+__all__ = ["META", "launches", "machine", "peak_bytes", "race", "ratio"]
+
+#: Where launches are counted if there is no GPU.
+META = torch.device("meta")
+
+_TURN = 4e-3  # seconds that a turn lasts at least, so that the clock and the first call's cold caches weigh little
+
+
+def race(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Seconds a call of every contestant, a number a round, by :class:`torch.utils.benchmark.Timer`.
+
+    In a round everybody has one turn, so that a noisy machine is noisy for all of them. A turn is as many calls as fill
+    some milliseconds; two calls before the first round are not counted. torch's clock waits until an accelerator is
+    done.
+
+    Args:
+        contestants: what to call, by name.
+        rounds: at least 2.
+    """
+    timers, counts = {}, {}
+    for name, call in contestants.items():
+        timers[name] = benchmark.Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
+        call()  # the first call may compile, allocate, load
+        counts[name] = max(1, math.ceil(_TURN / max(timers[name].timeit(1).median, 1e-7)))
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, timer in timers.items():
+            seconds[name].append(timer.timeit(counts[name]).median)
+    return seconds
+
+
+def ratio(slow: Sequence[float], fast: Sequence[float]) -> float:
+    """How often ``fast`` fits into ``slow``: the median of the rounds' ratios, not the ratio of the medians."""
+    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
+
+
+def machine(device: torch.device | None = None) -> dict[str, Any]:
+    """What a number depends on beside the code: versions, processor, threads, device, date."""
+    about: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "kornia": importlib.metadata.version("kornia"),
+        "skelaug": skelaug.__version__,
+        "device": str(device or "cpu"),
+    }
+    if device is not None and device.type == "cuda":
+        gpu = torch.cuda.get_device_properties(device)
+        about |= {"gpu": gpu.name, "gpu_gib": round(gpu.total_memory / 2**30, 1), "cuda": torch.version.cuda}
+    return about
+
+
+def _processor() -> str:
+    """The processor's name; Python's own ``platform.processor()`` says nothing on Linux."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def peak_bytes(call: Callable[[], Any], device: torch.device) -> int:
@@ -66,20 +140,20 @@ def launches(call: Callable[[], Any], device: torch.device) -> Counter[str]:
     counter = _Counter(device.type)
     with counter:
         call()
-    return counter.found
+    return counter.launched
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, device_type: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.device_type = device_type
-        self.found: Counter[str] = Counter()
+        self.launched: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         leaves = pytree.tree_leaves(result)
         if any(isinstance(v, Tensor) and v.device.type == self.device_type for v in leaves) and _launches(func):
-            self.found[func.overloadpacket.__name__] += 1
+            self.launched[func.overloadpacket.__name__] += 1
         return result
 
 

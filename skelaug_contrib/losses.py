@@ -11,7 +11,8 @@ together, and backward needs ``E`` alone. So memory is O(N·D) beside the queue,
 (N × K) tensors.
 
 All functions take rows of unit length, work in float32 also inside autocast (in float64 if any input is), and give
-gradients to the queries only. A queue that changes between forward and backward does no harm.
+gradients to the queries only. A queue that changes between forward and backward does no harm. NaN in an
+input gives NaN: values are not looked at, since that would wait for an accelerator.
 
 Sources: InfoNCE with a queue: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning" (MoCo),
 CVPR 2020. Chained targets: Zhang, Lin, Liu, "Hierarchical Consistent Contrastive Learning for Skeleton-Based Action
@@ -31,6 +32,7 @@ from torch.nn.functional import cross_entropy
 
 from skelaug import check
 from skelaug.transform import without_autocast
+from skelaug_contrib import arguments
 
 __all__ = ["DIRECTIONS", "TARGETS", "hiclr_loss", "hierarchical_losses", "info_nce", "nearest", "textbook_losses"]
 
@@ -64,7 +66,8 @@ def info_nce(
         >>> info_nce(query, key, queue=-torch.eye(2), temperature=1.0)  # log(1 + e^-2 + e^-1)
         tensor(0.4076)
     """
-    return hierarchical_losses([query], key, queue, temperature, positives=positives)[0]
+    entered = _enter("info_nce", {"query": query}, key, queue, temperature, positives)
+    return _streamed(*entered, "previous", "asymmetric", positives)[0]
 
 
 def hiclr_loss(
@@ -96,9 +99,8 @@ def hiclr_loss(
         >>> hiclr_loss([weak, strong], key, torch.cat(queue), temperature=1.0)  # nothing is alike: 2 log 6
         tensor(3.5835)
     """
-    info, consistency = hierarchical_losses(
-        queries, key, queue, temperature, targets=targets, direction=direction, positives=positives
-    )
+    entered = _enter("hiclr_loss", _named(queries), key, queue, temperature, positives, targets, direction)
+    info, consistency = _streamed(*entered, targets, direction, positives)
     return info + consistency.mean() if len(consistency) else info
 
 
@@ -135,10 +137,20 @@ def hierarchical_losses(
         (torch.Size([]), torch.Size([2]))
         >>> (info + consistency.mean()).backward()
     """
-    z, key, queue = _enter("hierarchical_losses", queries, key, queue, positives)
-    temperature = check.number("hierarchical_losses", "temperature", temperature, low=1e-4)
-    check.choice("hierarchical_losses", "targets", targets, TARGETS)
-    check.choice("hierarchical_losses", "direction", direction, DIRECTIONS)
+    entered = _enter("hierarchical_losses", _named(queries), key, queue, temperature, positives, targets, direction)
+    return _streamed(*entered, targets, direction, positives)
+
+
+def _streamed(
+    z: Tensor,
+    key: Tensor,
+    queue: Tensor,
+    temperature: float,
+    targets: str,
+    direction: str,
+    positives: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """:func:`hierarchical_losses` of what :func:`_enter` checked."""
     with without_autocast(z.device):
         lse, expected = _attend(z.detach(), key, queue, temperature)
 
@@ -184,10 +196,9 @@ def textbook_losses(
         >>> textbook_losses([query, query], key, queue=-torch.eye(2), temperature=1.0)
         (tensor(0.4076), tensor([0.8324]))
     """
-    z, key, queue = _enter("textbook_losses", queries, key, queue, positives)
-    temperature = check.number("textbook_losses", "temperature", temperature, low=1e-4)
-    check.choice("textbook_losses", "targets", targets, TARGETS)
-    check.choice("textbook_losses", "direction", direction, DIRECTIONS)
+    z, key, queue, temperature = _enter(
+        "textbook_losses", _named(queries), key, queue, temperature, positives, targets, direction
+    )
     with without_autocast(z.device):
         negatives = queue.to(z.dtype).T
         logits = [torch.cat([_dot(query, key)[:, None], query @ negatives], 1) / temperature for query in z]
@@ -220,7 +231,8 @@ def nearest(queries: Sequence[Tensor], queue: Tensor) -> Tensor:
                 [4, 1],
                 [5, 2]])
     """
-    z, _, queue = _enter("nearest", queries, queries[0] if len(queries) else None, queue, None)
+    named = _named(queries)
+    z, _, queue, _ = _enter("nearest", named, next(iter(named.values()), None), queue)
     flat = z.detach().flatten(0, 1)
     best, found = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
     with torch.no_grad(), without_autocast(z.device):
@@ -299,44 +311,53 @@ def _positive(key: Tensor, queue: Tensor, positives: Tensor | None) -> Tensor:
     return (key + (new * mined).sum(1)) / (1 + new.sum(1))
 
 
-def _enter(who: str, queries: Any, key: Any, queue: Any, positives: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Checked: the views stacked ``(k, N, D)``, the key in that type, and the queue; no gradient in the last two."""
-    views = list(queries)
+def _named(queries: Any) -> dict[str, Any]:
+    """Each view by what an error calls it."""
+    if isinstance(queries, list | tuple):
+        return {f"queries[{i}]": view for i, view in enumerate(queries)}
+    return {"queries": None if isinstance(queries, Tensor) else queries}
+
+
+def _enter(
+    who: str,
+    views: dict[str, Any],
+    key: Any,
+    queue: Any,
+    temperature: Any = 1.0,
+    positives: Any = None,
+    targets: Any = "previous",
+    direction: Any = "asymmetric",
+) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Check all arguments of a loss.
+
+    Returns:
+        The views stacked ``(k, N, D)`` and the key, both in the widest type, at least float32; the queue; temperature.
+        No gradient reaches the last three.
+    """
+    if "queries" in views:
+        raise TypeError(f"{who}(queries=…): queries must be a list of one (N, D) tensor a view, weak to strong")
     if not views:
-        raise ValueError(f"{who}: queries is empty; give one (N, D) tensor a view, weak to strong")
-    named = {f"queries[{i}]": view for i, view in enumerate(views)} | {"key": key, "queue": queue}
-    for name, value in named.items():
-        if not isinstance(value, Tensor) or value.ndim != 2 or not value.is_floating_point():
-            given = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(
-                f"{who}: {name} must be a floating-point tensor of shape {'(K, D)' if name == 'queue' else '(N, D)'}, "
-                f"got {given}; queries is a list of one tensor a view"
-            )
-        wanted = (len(value) if name == "queue" else len(views[0]), views[0].shape[1])
-        if tuple(value.shape) != wanted:
-            raise ValueError(
-                f"{who}: {name} has shape {tuple(value.shape)}, expected {wanted} to go with queries[0] "
-                f"{tuple(views[0].shape)}"
-            )
-        if value.device != views[0].device:
-            raise ValueError(f"{who}: {name} is on {value.device}, queries[0] on {views[0].device}; move them together")
-    if len(views[0]) == 0:
-        raise ValueError(f"{who}: the batch is empty (N = 0), so the mean over it is undefined; skip this step")
+        raise ValueError(f"{who}(queries=[]): queries is empty; give one (N, D) tensor a view, weak to strong")
+    name, first = next(iter(views.items()))
+    n, d = arguments.tensor(who, name, first, "N D").shape
+    if n == 0:
+        raise ValueError(
+            f"{who}({name}=…): the batch is empty (N = 0), so the mean over it is undefined; skip this step"
+        )
+    for name, value in (views | {"key": key}).items():
+        arguments.tensor(who, name, value, "N D", like=first, N=n, D=d)
+    arguments.tensor(who, "queue", queue, "K D", like=first, D=d)
+    temperature = check.number(who, "temperature", temperature, low=1e-4)
+    check.choice(who, "targets", targets, TARGETS)
+    check.choice(who, "direction", direction, DIRECTIONS)
     if positives is not None:
-        _check_positives(who, positives, len(key), queue)
-    wide = any(value.dtype == torch.float64 for value in named.values())
-    dtype = torch.float64 if wide else torch.float32
-    return torch.stack([view.to(dtype) for view in views]), key.detach().to(dtype), queue.detach()
-
-
-def _check_positives(who: str, positives: Any, n: int, queue: Tensor) -> None:
-    if not isinstance(positives, Tensor) or positives.dtype != torch.int64 or positives.shape[:-1] != (n,):
-        given = f"{positives.dtype} {tuple(positives.shape)}" if isinstance(positives, Tensor) else repr(positives)
-        raise ValueError(f"{who}: positives must be int64 ({n}, P), rows of the queue for each query, got {given}")
-    # Elsewhere than on the CPU this would wait for the device, whose own indexing refuses too.
-    if positives.is_cpu and positives.numel():
-        low, high = int(positives.min()), int(positives.max())
-        if low < 0 or high >= len(queue):
+        arguments.tensor(who, "positives", positives, "N P", "int64", first, N=n)
+        # Elsewhere than on the CPU this would wait for the device, whose own indexing refuses too.
+        if positives.is_cpu and positives.numel() and not 0 <= positives.min() <= positives.max() < len(queue):
             raise ValueError(
-                f"{who}: positives must be rows of the queue, 0 ≤ index < {len(queue)}, got {low} … {high}"
+                f"{who}(positives=…): positives must be rows of the queue, 0 ≤ index < {len(queue)}, got "
+                f"{int(positives.min())} … {int(positives.max())}"
             )
+    wide = any(value.dtype == torch.float64 for value in (*views.values(), key, queue))
+    dtype = torch.float64 if wide else torch.float32
+    return torch.stack([view.to(dtype) for view in views.values()]), key.detach().to(dtype), queue.detach(), temperature

@@ -47,7 +47,7 @@ class Checked:
     """
 
     def __post_init__(self) -> None:
-        for name, hint in _hints(type(self)).items():
+        for name, hint in _hints(type(self)).items():  # type: ignore[arg-type]
             object.__setattr__(self, name, _check(_name(type(self)), name, getattr(self, name), hint))
 
 
@@ -60,7 +60,7 @@ def _name(config: type) -> str:
 @functools.cache
 def _hints(config: type) -> dict[str, Any]:
     hints = typing.get_type_hints(config, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    return {field.name: hints[field.name] for field in dataclasses.fields(config)}
 
 
 def _check(who: str, name: str, value: Any, hint: Any) -> Any:

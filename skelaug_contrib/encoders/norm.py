@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from skelaug_contrib import distributed
+from skelaug_contrib import arguments, distributed
 
 __all__ = ["BatchNorm", "sync_batch_norm"]
 
@@ -148,6 +148,7 @@ def sync_batch_norm(module: nn.Module) -> nn.Module:
         >>> print(*(name for name in model.state_dict() if name.startswith("1.")))
         1.weight 1.bias 1.running_mean 1.running_var 1.num_batches_tracked
     """
+    arguments.instance("sync_batch_norm", "module", module, nn.Module, "a torch.nn.Module")
     if isinstance(module, _BatchNorm):
         new = BatchNorm(
             module.num_features,

@@ -46,7 +46,7 @@ def knn(
     check.count("knn", "k", k)
     check.number("knn", "temperature", temperature, low=1e-6)
     check_features("knn", "train_features", train_features)
-    check_features("knn", "features", features, train_features.shape[1])
+    check_features("knn", "features", features, train_features)
     classes = check_labels("knn", "train_labels", train_labels, len(train_features))
     bank = normalize(train_features.float(), dim=1).T
     votes = one_hot(train_labels.to(bank.device), classes).float()

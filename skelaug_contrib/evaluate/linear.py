@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from skelaug import check
+from skelaug_contrib import arguments
 from skelaug_contrib.evaluate.schedule import LINEAR, Fit, Schedule
 from skelaug_contrib.evaluate.scores import accuracy, check_features, check_labels
 
@@ -58,8 +59,14 @@ def linear_probe(
     check_features("linear_probe", "features", features)
     classes = check_labels("linear_probe", "labels", labels, len(features), classes)
     if validation is not None:
-        check_features("linear_probe", "validation", validation[0], features.shape[1])
+        if not isinstance(validation, list | tuple) or len(validation) != 2:
+            raise TypeError(
+                f"linear_probe(validation=…): validation must be features and labels, got {type(validation).__name__}"
+            )
+        check_features("linear_probe", "validation", validation[0], features)
         check_labels("linear_probe", "validation", validation[1], len(validation[0]), classes)
+    arguments.instance("linear_probe", "schedule", schedule, Schedule, "a Schedule, such as LINEAR['stgcn']")
+    check.count("linear_probe", "seed", seed, low=0)
     one = features.new_ones(features.shape[1], dtype=torch.float32)
     mean, scale = _spread(features) if standardize else (0 * one, one)
     x, y = (features.detach().float() - mean) * scale, labels.to(features.device)
@@ -138,7 +145,7 @@ def ridge(train_x: Tensor, train_y: Tensor, x: Tensor, strength: float = 1.0) ->
     """
     check.number("ridge", "strength", strength, low=1e-12)
     check_features("ridge", "train_x", train_x)
-    check_features("ridge", "x", x, train_x.shape[1])
+    check_features("ridge", "x", x, train_x)
     classes = check_labels("ridge", "train_y", train_y, len(train_x))
     y = one_hot(train_y.to(train_x.device), classes).double() * 2 - 1
     mean, offset = train_x.double().mean(0), y.mean(0)

@@ -82,17 +82,7 @@ def hiclr_loss(
 ) -> Tensor:
     """What HiCLR minimises: InfoNCE of the first view plus the mean consistency of the others.
 
-    Args:
-        queries: see :func:`hierarchical_losses`, as all others.
-        key: ``(N, D)``.
-        queue: ``(K, D)``.
-        temperature: τ.
-        targets: one of :data:`TARGETS`.
-        direction: one of :data:`DIRECTIONS`.
-        positives: int64 ``(N, P)``.
-
-    Returns:
-        A scalar.
+    The arguments are those of :func:`hierarchical_losses`; the result is a scalar.
 
     Example:
         >>> weak, strong, key, *queue = torch.eye(8)[:, None]
@@ -128,6 +118,10 @@ def hierarchical_losses(
 
     Returns:
         InfoNCE, a scalar, and the consistency of view 1, 2, … ``(k - 1,)``, averaged over the batch.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: an argument has another shape, kind, device or range.
 
     Example:
         >>> views = [torch.nn.functional.normalize(torch.randn(4, 16), dim=1).requires_grad_() for _ in range(3)]
@@ -177,19 +171,7 @@ def textbook_losses(
 ) -> tuple[Tensor, Tensor]:
     """The numbers of :func:`hierarchical_losses` straight from their definition, in O(k·N·K) memory: the oracle.
 
-    The queue must not change before backward.
-
-    Args:
-        queries: see :func:`hierarchical_losses`, as all others.
-        key: ``(N, D)``.
-        queue: ``(K, D)``.
-        temperature: τ.
-        targets: one of :data:`TARGETS`.
-        direction: one of :data:`DIRECTIONS`.
-        positives: int64 ``(N, P)``.
-
-    Returns:
-        InfoNCE, a scalar, and the consistency ``(k - 1,)``.
+    Arguments and results are those of :func:`hierarchical_losses`. The queue must not change before backward.
 
     Example:
         >>> query, key = torch.eye(2), torch.eye(2)

@@ -12,7 +12,7 @@ from skelaug.batch import SkeletonBatch
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.transform import Transform
 
-__all__ = ["format_table", "measure", "stages"]
+__all__ = ["aligned", "format_table", "measure", "stages"]
 
 _SECONDS = 0.1  # that each view is called for
 
@@ -51,12 +51,16 @@ def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tenso
 
 def format_table(rows: Sequence[Sequence[str]]) -> str:
     """The rows of :func:`measure` under their headings."""
-    head = ["view", "transforms", "strength", "ms/batch", "samples/s"]
+    return aligned(["view", "transforms", "strength", "ms/batch", "samples/s"], rows, words=2)
+
+
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
+    """A table in text: the first ``words`` columns stand left, the others, which are numbers, right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        left = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
-        right = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-        return "  ".join(left + right)
+        padded = [cell.ljust(width) for cell, width in zip(cells[:words], widths[:words], strict=True)]
+        padded += [cell.rjust(width) for cell, width in zip(cells[words:], widths[words:], strict=True)]
+        return "  ".join(padded)
 
     return "\n".join([line(head), line(["─" * width for width in widths]), *map(line, rows)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,7 @@ from skelaug.transforms import PersonDrop, PersonSwap
 from skelaug_contrib import arguments
 from skelaug_contrib.datasets import EpochBatches, PreparedDataset, loader
 from skelaug_contrib.evaluate.features import check_clips, embed, whole_numbers
-from skelaug_contrib.evaluate.linear import check_loss
-from skelaug_contrib.evaluate.schedule import FINETUNE, Fit, Schedule
+from skelaug_contrib.evaluate.schedule import FINETUNE, Fit, Schedule, fit
 from skelaug_contrib.evaluate.scores import accuracy, check_labels
 
 __all__ = ["Classifier", "finetune", "labelled"]
@@ -110,32 +110,26 @@ def finetune(
         for module in model.modules():
             if dropout is not None and isinstance(module, nn.Dropout):
                 module.p = dropout
-        optimizer = schedule.optimizer(model.parameters())
         # A last, smaller batch would give poor batch statistics; it is dropped where there is a full one.
         sampler = EpochBatches(train, schedule.batch, seed, drop_last=len(train) >= schedule.batch)
         batches = loader(dataset, sampler, workers)
-        best, state = Fit(model, schedule.epochs, None), None
-        progress = tqdm(range(schedule.epochs), desc=f"seed {seed}", unit=" epochs", disable=None, file=sys.stderr)
-        for epoch in progress:
+        progress = tqdm(total=schedule.epochs, desc=f"seed {seed}", unit=" epochs", disable=None, file=sys.stderr)
+
+        def losses(epoch: int) -> Iterator[Tensor]:
             sampler.set_position(epoch, 0)
-            optimizer.param_groups[0]["lr"] = schedule.rate(epoch)
             model.train()
             for clips in batches:
                 batch = ready(clips.batch.to(where), keys=skelaug.random.keys(seed, epoch, clips.ids.to(where)))
-                loss = cross_entropy(model(batch, None if slots_move else clips.people.to(where)), batch.label)
-                optimizer.zero_grad()
-                torch.autograd.backward(loss)
-                optimizer.step()
-            check_loss("finetune", loss, schedule, epoch)
-            if validation is not None and len(validation):
-                logits = embed(model, dataset, validation, prepare, device=where)
-                score = accuracy(logits.argmax(1).cpu(), labels[torch.as_tensor(validation)])
-                if best.validation is None or score >= best.validation:
-                    best, state = Fit(model, epoch + 1, score), copy.deepcopy(model.state_dict())
-    if state is not None:
-        model.load_state_dict(state)
-    model.eval()
-    return best
+                yield cross_entropy(model(batch, None if slots_move else clips.people.to(where)), batch.label)
+            progress.update()
+
+        def score() -> float:
+            logits = embed(model, dataset, validation, prepare, device=where)
+            return accuracy(logits.argmax(1).cpu(), labels[torch.as_tensor(validation)])
+
+        held_out = validation is not None and len(validation)
+        with progress:
+            return fit("finetune", model, schedule, losses, score if held_out else None)
 
 
 def _accelerator(device: torch.device) -> str:

@@ -77,7 +77,9 @@ def choose_weights(logits: Sequence[Tensor], labels: Tensor) -> tuple[tuple[floa
 def _check_logits(who: str, logits: Sequence[Tensor]) -> None:
     """Refuse what is not a list of at least one floating-point tensor, all of one shape and device."""
     if not isinstance(logits, list | tuple) or not logits:
-        raise ValueError(f"{who}(logits=…): logits must be a list of one tensor (S, classes) a stream, at least one")
+        raise ValueError(
+            f"{who}(logits=…): logits must be a list of one tensor (S, classes) a stream, of at least one stream"
+        )
     for stream in logits:
         arguments.tensor(who, "logits", stream, "S classes")
         arguments.tensor(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from skelaug import check
 from skelaug_contrib import arguments
-from skelaug_contrib.evaluate.schedule import LINEAR, Fit, Schedule
+from skelaug_contrib.evaluate.schedule import LINEAR, Fit, Schedule, fit
 from skelaug_contrib.evaluate.scores import accuracy, check_features, check_labels
 
 __all__ = ["linear_probe", "ridge"]
@@ -73,25 +73,20 @@ def linear_probe(
     held = None if validation is None else (validation[0].float() - mean) * scale
     generator = torch.Generator().manual_seed(seed)
     model = _linear(x.shape[1], classes, generator).to(x.device)
-    optimizer = schedule.optimizer(model.parameters())
-    best = Fit(model, schedule.epochs, None)
-    for epoch in range(schedule.epochs):
-        optimizer.param_groups[0]["lr"] = schedule.rate(epoch)
+
+    def losses(epoch: int) -> Iterator[Tensor]:
         order = torch.randperm(len(x), generator=generator).to(x.device)
-        for rows in torch.split(order, schedule.batch):
-            loss = cross_entropy(model(x[rows]), y[rows])
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-        check_loss("linear_probe", loss, schedule, epoch)
-        if held is not None and validation is not None:
-            with torch.no_grad():
-                score = accuracy(model(held).argmax(1), validation[1])
-            if best.validation is None or score >= best.validation:
-                best = Fit(copy.deepcopy(model), epoch + 1, score)
+        return (cross_entropy(model(x[rows]), y[rows]) for rows in torch.split(order, schedule.batch))
+
+    @torch.no_grad()
+    def score() -> float:
+        assert held is not None and validation is not None
+        return accuracy(model(held).argmax(1), validation[1])
+
+    best = fit("linear_probe", model, schedule, losses, None if held is None else score)
     with torch.no_grad():
-        best.model.weight.mul_(scale)
-        best.model.bias.sub_(best.model.weight @ mean)
+        model.weight.mul_(scale)
+        model.bias.sub_(model.weight @ mean)
     return best
 
 
@@ -109,15 +104,6 @@ def _linear(width: int, classes: int, generator: torch.Generator) -> nn.Linear:
     nn.init.normal_(model.weight, std=0.01, generator=generator)
     nn.init.zeros_(model.bias)
     return model
-
-
-def check_loss(who: str, loss: Tensor, schedule: Schedule, epoch: int) -> None:
-    """Refuse to go on from a loss that is not finite."""
-    if not loss.isfinite():
-        raise ValueError(
-            f"{who}: the loss is {float(loss.detach())} in epoch {epoch + 1} with learning rate "
-            f"{schedule.rate(epoch):g}; a smaller lr in the schedule mends it"
-        )
 
 
 def ridge(train_x: Tensor, train_y: Tensor, x: Tensor, strength: float = 1.0) -> Tensor:

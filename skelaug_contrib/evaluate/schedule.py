@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
@@ -14,7 +16,7 @@ from skelaug import check
 from skelaug_contrib.ranges import Checked, Range
 from skelaug_contrib.schedule import step_rate
 
-__all__ = ["FINETUNE", "LINEAR", "SEMI", "Fit", "Schedule"]
+__all__ = ["FINETUNE", "LINEAR", "SEMI", "Fit", "Schedule", "fit"]
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -86,6 +88,46 @@ class Fit(NamedTuple, Generic[Model]):
     model: Model
     epoch: int
     validation: float | None
+
+
+def fit(
+    who: str,
+    model: Model,
+    schedule: Schedule,
+    losses: Callable[[int], Iterable[Tensor]],
+    score: Callable[[], float] | None,
+) -> Fit[Model]:
+    """Train a classifier and keep the weights of the epoch that is best on validation; without it, the last ones.
+
+    Args:
+        who: trains, for the message.
+        model: trained in place.
+        schedule: of the training.
+        losses: gives the losses of an epoch, counted from 0, a step at a time.
+        score: the accuracy on validation.
+
+    Raises:
+        ValueError: a loss is not finite at the end of an epoch.
+    """
+    optimizer = schedule.optimizer(model.parameters())
+    epoch, best, state = schedule.epochs, None, None
+    for number in range(schedule.epochs):
+        optimizer.param_groups[0]["lr"] = rate = schedule.rate(number)
+        for loss in losses(number):
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+        if not loss.isfinite():
+            raise ValueError(
+                f"{who}: the loss is {float(loss.detach())} in epoch {number + 1} with learning rate {rate:g}; a "
+                f"smaller lr in the schedule mends it"
+            )
+        value = None if score is None else score()
+        if value is not None and (best is None or value >= best):
+            epoch, best, state = number + 1, value, copy.deepcopy(model.state_dict())
+    if state is not None:
+        model.load_state_dict(state)
+    return Fit(model.eval(), epoch, best)
 
 
 #: The settings of the reference implementation by encoder. The linear probe trains on a frozen encoder.

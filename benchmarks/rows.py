@@ -49,7 +49,7 @@ class Bench:
 
     def race(self, section: str, contestants: Mapping[str, Call], rounds: int | None = None, **more: Any) -> list[Row]:
         """Race them; ``more`` joins the setting that the rows name."""
-        times = race(contestants, max(2, rounds or self.rounds))
+        times = race(contestants, max(2, rounds or self.rounds), self.setting.device)
         setting = self.setting.describe() | more
         return [Row.of(section, name, setting, seconds) for name, seconds in times.items()]
 
@@ -168,7 +168,7 @@ def scaling(bench: Bench) -> Iterator[list[Row]]:
             calls["HiCLR basic view", size] = lambda basic=basic, x=x: basic(x)  # type: ignore[misc]
             calls["eight linear", size] = lambda run=run, x=x: run(x)  # type: ignore[misc]
             calls["x.clone()", size] = x.clone
-        times = race({f"{name}@{size}": call for (name, size), call in calls.items()}, bench.rounds)
+        times = race({f"{name}@{size}": call for (name, size), call in calls.items()}, bench.rounds, x.device)
         yield [Row.of(f"over {axis}", name, settings[size].describe(), times[f"{name}@{size}"]) for name, size in calls]
 
 
@@ -213,7 +213,7 @@ def throughput(bench: Bench) -> Iterator[list[Row]]:
     ]  # fmt: skip
     for kind, members in (("linear", _linear(bench.skeleton)), ("of all kinds", mixed)):
         runs = {count: Compose(members[:count]) for count in range(1, len(members) + 1)}
-        times = race({str(count): lambda run=run: run(x) for count, run in runs.items()}, bench.rounds)  # type: ignore[misc]
+        times = race({str(count): lambda run=run: run(x) for count, run in runs.items()}, bench.rounds, x.device)  # type: ignore[misc]
         described = bench.setting.describe()
         yield [Row.of("members", kind, described | {"transforms": n}, times[str(n)]) for n in runs]
 

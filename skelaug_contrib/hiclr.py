@@ -115,7 +115,7 @@ class HiCLR(nn.Module):
         """
         batch = self._enter(batch, people, keys, generator)
         if any(isinstance(module, PersonDrop | PersonSwap) for module in self.policy.modules()):
-            people = None  # the slots that the loader found are not those of the views
+            people = None  # the slots that the loader listed are not those of the views
         queries = [self.query(view, people) for view in self._views(batch, generator, keys)]
         if self.training:
             self.key.update(self.query)

@@ -216,13 +216,13 @@ def nearest(queries: Sequence[Tensor], queue: Tensor) -> Tensor:
     named = _named(queries)
     z, _, queue, _ = _enter("nearest", named, next(iter(named.values()), None), queue)
     flat = z.detach().flatten(0, 1)
-    best, found = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
+    best, rows = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
     with torch.no_grad(), without_autocast(z.device):
         for start, block in _blocks(queue, flat):
             similarity, index = (flat @ block.T).max(1)
-            found = torch.where(similarity > best, index + start, found)
+            rows = torch.where(similarity > best, index + start, rows)
             best = torch.maximum(best, similarity)
-    return found.view(z.shape[:2]).T if len(queue) else found.new_empty(z.shape[1], 0)
+    return rows.view(z.shape[:2]).T if len(queue) else rows.new_empty(z.shape[1], 0)
 
 
 def _attend(z: Tensor, key: Tensor, queue: Tensor, temperature: float) -> tuple[Tensor, Tensor]:

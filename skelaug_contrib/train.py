@@ -292,11 +292,11 @@ def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> di
 
 def _read_config(path: Path) -> dict[str, Any] | None:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return None
     ours = set(PretrainConfig.__dataclass_fields__)
-    return found if isinstance(found, dict) and found.keys() == ours else None
+    return settings if isinstance(settings, dict) and settings.keys() == ours else None
 
 
 def _measure(losses: dict[str, Tensor], step: int, epoch: int, out: Path) -> dict[str, Any]:

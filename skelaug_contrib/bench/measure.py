@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import statistics
+import timeit
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -30,20 +31,25 @@ META = torch.device("meta")
 _TURN = 4e-3  # seconds that a turn lasts at least, so that the clock and the first call's cold caches weigh little
 
 
-def race(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def race(
+    contestants: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device | None = None
+) -> dict[str, list[float]]:
     """Seconds a call of every contestant, a number a round, by :class:`torch.utils.benchmark.Timer`.
 
     In a round everybody has one turn, so that a noisy machine is noisy for all of them. A turn is as many calls as fill
-    some milliseconds; two calls before the first round are not counted. torch's clock waits until an accelerator is
+    some milliseconds; two calls before the first round are not counted. On an accelerator the clock waits until it is
     done.
 
     Args:
         contestants: what to call, by name.
         rounds: at least 2.
+        device: where the work is done; the CPU if left out.
     """
+    clock = timeit.default_timer if device is None or device.type == "cpu" else benchmark.timer
     timers, counts = {}, {}
     for name, call in contestants.items():
-        timers[name] = benchmark.Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
+        setting = {"call": call}
+        timers[name] = benchmark.Timer("call()", globals=setting, timer=clock, num_threads=torch.get_num_threads())
         call()  # the first call may compile, allocate, load
         counts[name] = max(1, math.ceil(_TURN / max(timers[name].timeit(1).median, 1e-7)))
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
@@ -95,7 +101,7 @@ def peak_bytes(call: Callable[[], Any], device: torch.device) -> int:
     On a CPU, torch's profiler sees every allocation of torch's allocator; workspaces that a BLAS keeps are not among
     them. On CUDA, the caching allocator's own peak.
     """
-    call()  # what is made once and kept is not the call's
+    call()  # what the first call builds and keeps does not count
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         before = torch.cuda.memory_allocated(device)

@@ -109,7 +109,7 @@ def measure(
         on_meta: the same calls on tensors of the device ``meta``, to count launches where there is no GPU.
         memory: measure the peak too.
     """
-    times = race({**contestants, **({"": clone} if clone else {})}, rounds)
+    times = race({**contestants, **({"": clone} if clone else {})}, rounds, device)
     rows = []
     for name, call in contestants.items():
         more: dict[str, Any] = {}

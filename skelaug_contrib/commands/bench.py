@@ -59,19 +59,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(json: Path | None, sections: Sequence[str], only: str, **options: Any) -> None:
     """Measure and print a table a section."""
-    given = Namespace(**options)
-    about = machine(given.device)
+    chosen = Namespace(**options)
+    about = machine(chosen.device)
     print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)
-    found: list[Row] = []
+    measured: list[Row] = []
     for section in sections:
-        new = list(rows(section, given, only))
+        new = list(rows(section, chosen, only))
         if new:
             print(f"\n{markdown(new)}", flush=True)
-        found += new
-    if not found:
+        measured += new
+    if not measured:
         raise Refused(f"--only {only}: no transform, policy or view has that in its name")
     if json is not None:
-        _write(json, to_json(found, given.device))
+        _write(json, to_json(measured, chosen.device))
         print(f"\nwrote {json}")
 
 

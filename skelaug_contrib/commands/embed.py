@@ -48,8 +48,8 @@ def run(run: Path, split: str, probe: bool, seed: int, out: Path, **options: Any
             )
         }
         if probe:
-            known: dict[str, Any] = {part: task.embed(part) for part in ("train", "validation") if part in task.parts}
-            fit = evaluation.probe(task, known, LINEAR[task.spec.encoder.name], seed, options)
+            inputs: dict[str, Any] = {part: task.embed(part) for part in ("train", "validation") if part in task.parts}
+            fit = evaluation.probe(task, inputs, LINEAR[task.spec.encoder.name], seed, options)
             arrays["prediction"] = fit.model(features).argmax(1).numpy()
             matrix = confusion(fit.model(features).argmax(1), labels, len(task.names))
             right = int(matrix.diag().sum())

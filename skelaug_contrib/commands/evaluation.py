@@ -284,7 +284,7 @@ class Report:
     def finish(self, out: Path | None) -> None:
         """Print the table and, with ``out``, write the JSON file."""
         print(self._table())
-        seeds = max(len(found) for found in self.scores.values())
+        seeds = max(len(scores) for scores in self.scores.values())
         if seeds > 1:
             print(f"mean ± standard deviation over {seeds} seeds")
         if self.task.validation is not None:
@@ -301,16 +301,16 @@ class Report:
         variants = any(variant for variant, _ in self.scores)
         head = [*(["variant"] if variants else []), "split", "clips", "accuracy %", "per class %"]
         rows = []
-        for (variant, part), found in self.scores.items():
-            values = [_spread([100 * score[i] for score in found]) for i in range(2)]
+        for (variant, part), scores in self.scores.items():
+            values = [_spread([100 * score[i] for score in scores]) for i in range(2)]
             rows.append([*([variant] if variants else []), part, str(len(self.task.parts[part])), *values])
         return aligned(head, rows, words=len(head) - 3)
 
     def _dict(self) -> dict[str, Any]:
         results = []
-        for (variant, part), found in self.scores.items():
+        for (variant, part), scores in self.scores.items():
             own = {"variant": variant} if variant else {}
-            columns = zip(("accuracy", "class_accuracy"), zip(*found, strict=True), strict=True)
+            columns = zip(("accuracy", "class_accuracy"), zip(*scores, strict=True), strict=True)
             numbers = {name: _summary(values) for name, values in columns}
             results.append({**own, "split": part, "clips": len(self.task.parts[part]), **numbers})
         return {**self.about, "chosen_on_validation": self.chosen, "results": results}

@@ -131,17 +131,17 @@ def _over_ranks(mean: Tensor, var: Tensor, count: Tensor) -> tuple[Tensor, Tenso
 
 
 def sync_batch_norm(module: nn.Module) -> nn.Module:
-    """Replace every batch norm by one whose statistics span all ranks, on CPU (gloo) as well as on GPUs.
+    """Make every batch norm one whose statistics span all ranks, on CPU (gloo) as well as on GPUs.
 
-    ``torch.nn.SyncBatchNorm`` refuses CPU tensors. Parameters and buffers stay the same objects under the same names,
-    so an optimiser made before and checkpoints of either kind still fit. Without ``torch.distributed`` the result
+    ``torch.nn.SyncBatchNorm`` refuses CPU tensors. The layers themselves become of another class, so an optimiser that
+    was built before and checkpoints of either kind still fit. Without ``torch.distributed`` the result
     computes what the original did.
 
     Args:
         module: changed in place.
 
     Returns:
-        The module, or its replacement if it is a batch norm itself.
+        The module.
 
     Example:
         >>> model = sync_batch_norm(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)))
@@ -149,18 +149,8 @@ def sync_batch_norm(module: nn.Module) -> nn.Module:
         1.weight 1.bias 1.running_mean 1.running_var 1.num_batches_tracked
     """
     arguments.instance("sync_batch_norm", "module", module, nn.Module, "a torch.nn.Module")
-    if isinstance(module, _BatchNorm):
-        new = BatchNorm(
-            module.num_features,
-            module.eps,
-            module.momentum,
-            module.affine,
-            module.track_running_stats,
-            over_ranks=True,
-        )
-        for name, value in (*module.named_parameters(), *module.named_buffers()):
-            setattr(new, name, value)
-        return new.train(module.training)
-    for name, child in module.named_children():
-        setattr(module, name, sync_batch_norm(child))
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.__class__ = BatchNorm
+            layer.over_ranks = True  # type: ignore[assignment]
     return module

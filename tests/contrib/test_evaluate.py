@@ -294,7 +294,7 @@ def test_fusion_refuses_what_does_not_fit() -> None:
         combine([torch.zeros(4, 4)], (0.5, 0.5))
     with pytest.raises(ValueError, match="at least one stream"):
         choose_weights([], y)
-    with pytest.raises(ValueError, match=r"int64 \(4,\)"):
+    with pytest.raises(ValueError, match=r"int64 tensor \(4,\)"):
         choose_weights([torch.zeros(4, 4)], y[:3])
 
 

@@ -119,7 +119,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
         if fabric.is_global_zero:
             out.mkdir(parents=True, exist_ok=True)
             checkpoint.write(out / "config.yaml", yaml.safe_dump(to_dict(config), sort_keys=False).encode())
-            log = stack.enter_context(RunLog(out, step))
+            log = stack.enter_context(contextlib.closing(RunLog(out, step)))
             if state is not None:
                 export()  # the one that is there may be of a step that is lost
         progress = stack.enter_context(

@@ -7,10 +7,10 @@ several values measure every combination.
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ def run(json: Path | None, sections: Sequence[str], only: str, **options: Any) -
     if not measured:
         raise Refused(f"--only {only}: no transform, policy or view has that in its name")
     if json is not None:
-        _write(json, to_json(measured, chosen.device))
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(dumps(to_json(measured, chosen.device), indent=1) + "\n", encoding="utf-8")
         print(f"\nwrote {json}")
 
 
@@ -103,8 +104,3 @@ def settings(options: Namespace) -> list[Setting]:
         Setting(batch, frames, find_skeleton(skeleton), persons, _DTYPES[dtype], options.device)
         for batch, frames, skeleton, persons, dtype in product
     ]
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -26,10 +26,7 @@ class BatchNorm(_BatchNorm):
 
     Args:
         num_features: C, the size of dimension 1.
-        eps: added to the variance.
-        momentum: of the running statistics; ``None`` for a cumulative average.
-        affine: learn a weight and a bias a channel.
-        track_running_stats: keep running statistics for evaluation.
+        **options: those of :class:`torch.nn.BatchNorm1d`: eps, momentum, affine, track_running_stats.
         over_ranks: in training mode, reduce over all ranks of ``torch.distributed``; every rank must then call it
             equally often. :func:`sync_batch_norm` sets it.
 
@@ -39,17 +36,8 @@ class BatchNorm(_BatchNorm):
         torch.Size([4, 3, 5])
     """
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        over_ranks: bool = False,
-    ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+    def __init__(self, num_features: int, *, over_ranks: bool = False, **options: Any) -> None:
+        super().__init__(num_features, **options)
         self.over_ranks = over_ranks
 
     def forward(self, input: Tensor, present: Tensor | None = None) -> Tensor:

@@ -1,13 +1,11 @@
-"""Measure skelaug against its bars, its floor and its peers; report; compare: ``python -m benchmarks --help``."""
+"""Measure skelaug beside a NumPy loop and its peers, report, compare two runs or two commits."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import shutil
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import torch
 
-from benchmarks import bars, compare, peers, report
-from skelaug.commands.timing import machine
-from skelaug_contrib.bench import Row, to_json
+from benchmarks import commits, compare, peers, report, rows
+from skelaug_contrib.bench import Row, markdown, to_json
+from skelaug_contrib.bench.measure import machine
 from skelaug_contrib.commands import bench as table
 
 
@@ -30,9 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     table.add_settings(run)
     run.add_argument("--peer", action="append", default=[], metavar="NAME[=PATH]", help="race another project's code: "
                      "aimclr, hiclr, ctrgcn, pyskl, mmaction2; PATH is your copy")  # fmt: skip
-    run.add_argument("--only", nargs="+", choices=[*bars.BARS, "table"], help="parts to measure; all if left out")
-    run.add_argument("--full", action="store_true", help="long queues, large batches: half an hour, not minutes")
-    run.add_argument("--strict", action="store_true", help="exit with 1 if a bar is missed")
+    run.add_argument("--only", nargs="+", choices=[*table.SECTIONS, *rows.PARTS], help="what to measure, not all")
+    run.add_argument("--full", action="store_true", help="large batches too")
     run.add_argument(
         "--out", type=Path, default=Path("out/bench"), help="folder for bench.json, bench.md and the plots"
     )
@@ -48,7 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     other.add_argument("--tolerance", type=float, default=1.25, help="ratio up to which nothing is said")
     other.add_argument("--by-clone", action="store_true", help="divide by x.clone()'s ratio: for different machines")
 
+    commits.add_arguments(commands.add_parser("commits", help=commits.__doc__, description=commits.__doc__))
+
     options = parser.parse_args(arguments)
+    if options.command == "commits":
+        return commits.main(options)
     if options.command == "report":
         content = json.loads(options.json.read_text(encoding="utf-8"))
         if options.page:
@@ -72,38 +73,24 @@ def _run(options: argparse.Namespace) -> int:
     print(", ".join(f"{name} {value}" for name, value in about.items()))
     for peer in loaded:
         print(*(f"{peer.name}: {note}" for note in peer.notes), sep="\n")
-    found: list[Row] = []
-    wanted = options.only or [*bars.BARS, "table"]
-    if "table" in wanted:
-        for section in ("floor", "transform", "policy", "view"):
-            found += table.rows(section, options)
-    bench = bars.Bench(
-        table.settings(options)[0], max(2, options.rounds), options.full, loaded, options.encoder or "paper"
-    )
-    judged: list[bars.Bar] = []
-    for name in [name for name in bars.BARS if name in wanted]:
-        for bar in _parts(name, bench):
-            judged.append(bar)
-            print(bar, flush=True)
-    content = to_json(
-        [*found, *bench.rows],
-        options.device,
-        peers={peer.name: list(peer.notes) for peer in loaded},
-        bars=[asdict(bar) | {"met": bar.met} for bar in judged],
-    )
+    wanted = options.only or [*table.SECTIONS, *rows.PARTS]
+    measured: list[Row] = []
+    for section in [name for name in table.SECTIONS if name in wanted]:
+        measured += _shown(list(table.rows(section, options)))
+    setting, encoder = table.settings(options)[0], options.encoder or "paper"
+    bench = rows.Bench(setting, max(2, options.rounds), options.full, loaded, encoder)
+    for part in [name for name in rows.PARTS if name in wanted]:
+        for race in rows.PARTS[part](bench):
+            measured += _shown(race)
+    content = to_json(measured, options.device, peers={peer.name: list(peer.notes) for peer in loaded})
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    _report(content, options.out)
-    missed = sum(not bar.met for bar in judged)
-    print(f"{len(judged) - missed} of {len(judged)} bars met")
-    return int(options.strict and missed > 0)
+    return _report(content, options.out)
 
 
-def _parts(name: str, bench: bars.Bench) -> Any:
-    if name == "compiled" and shutil.which("g++") is None and bench.setting.device.type == "cpu":
-        print("compiled: left out, for inductor needs a C++ compiler (g++) on a CPU")
-        return ()
-    return bars.BARS[name](bench)
+def _shown(measured: list[Row]) -> list[Row]:
+    print(f"\n{markdown(measured)}", flush=True)
+    return measured
 
 
 def _report(content: dict[str, Any], out: Path) -> int:

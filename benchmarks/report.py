@@ -31,12 +31,10 @@ def plots(rows: Sequence[Row], out: Path) -> list[Path]:
 
 
 def text(content: dict[str, Any], rows: Sequence[Row]) -> str:
-    """Machine, bars, and a table a section."""
+    """Machine, peers, and a table a section."""
     lines = ["# Benchmark", "", machine(content), ""]
     for peer, notes in content.get("peers", {}).items():
         lines += [f"- {peer}: {note}" for note in notes]
-    if content.get("bars"):
-        lines += ["", "## Bars", "", bars(content, details=True)]
     for section in dict.fromkeys(row.section for row in rows):
         lines += ["", f"## {section[:1].upper()}{section[1:]}", "", markdown(_of(rows, section))]
     return "\n".join(lines) + "\n"
@@ -45,16 +43,16 @@ def text(content: dict[str, Any], rows: Sequence[Row]) -> str:
 def fill(page: Path, content: dict[str, Any]) -> None:
     """Put a run's tables between a page's marks, ``<!-- NAME: made by … -->`` and ``<!-- end -->``; renew its plots.
 
-    The plots lie in ``images/performance`` beside the page. NAME is ``machine``, ``bars``, ``epoch``, or a section of
-    the rows. A part that the run did not measure stays.
+    The plots lie in ``images/performance`` beside the page. NAME is ``machine``, ``epoch`` or a section of the
+    rows. A part that the run did not measure stays.
     """
     rows = [Row(**row) for row in content["rows"]]
-    made = {row.section: markdown(_of(rows, row.section)) for row in rows}
-    made |= {"machine": machine(content), "bars": bars(content), "epoch": epoch(rows)}
+    tables = {row.section: markdown(_of(rows, row.section)) for row in rows}
+    tables |= {"machine": machine(content), "epoch": epoch(rows)}
 
-    def replaced(found: re.Match[str]) -> str:
-        table = made.get(found["name"])
-        return f"{found['open']}\n{table}\n\n{found['close']}" if table else found[0]
+    def replaced(mark: re.Match[str]) -> str:
+        table = tables.get(mark["name"])
+        return f"{mark['open']}\n{table}\n\n{mark['close']}" if table else mark[0]
 
     marks = r"(?P<open><!-- (?P<name>[^:>]+): made by [^>]*-->\n).*?(?P<close><!-- end -->)"
     page.write_text(re.sub(marks, replaced, page.read_text(encoding="utf-8"), flags=re.DOTALL), encoding="utf-8")
@@ -64,19 +62,6 @@ def fill(page: Path, content: dict[str, Any]) -> None:
 def machine(content: dict[str, Any]) -> str:
     """What the numbers depend on, in a line."""
     return ", ".join(f"{name} {value}" for name, value in content["machine"].items())
-
-
-def bars(content: dict[str, Any], *, details: bool = False) -> str:
-    """The promises and what became of them."""
-    lines = ["| | measured | bar | |", "| --- | ---: | ---: | --- |"] if content.get("bars") else []
-    for bar in content.get("bars", []):
-        sign, verdict = "≥" if bar["at_least"] else "≤", "met" if bar["met"] else "**missed**"
-        detail = f": {bar['detail']}" if details else ""
-        measured = f"{bar['measured']:.3g}" if bar["measured"] < 1000 else f"{bar['measured']:.0f}"
-        lines.append(
-            f"| {bar['what'].strip()} | {measured} | {sign} {bar['bound']:g} {bar['unit']} | {verdict}{detail} |"
-        )
-    return "\n".join(lines)
 
 
 def epoch(rows: Sequence[Row], clips: int = 40_000) -> str:

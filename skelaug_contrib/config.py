@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 import importlib.resources
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from torch import nn
 
-from skelaug import Skeleton, check
+from skelaug import Skeleton
 from skelaug_contrib import encoders
+from skelaug_contrib.ranges import Checked, Range
+from skelaug_contrib.schedule import step_rate
 
 __all__ = [
     "DataConfig",
@@ -27,11 +28,16 @@ __all__ = [
     "to_dict",
 ]
 
+_Count = Annotated[int, Range(1)]
+_FromZero = Annotated[int, Range(0)]
+_Share = Annotated[float, Range(0, 1)]
+
+#: Settings that change nothing of what is learned.
 _FREE = ("data.path", "data.workers", "accelerator", "knn_every", "checkpoint_every", "log_every")
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Checked):
     """What the encoder sees.
 
     Args:
@@ -50,28 +56,17 @@ class DataConfig:
 
     path: str
     protocol: str = "xview"
-    frames: int | None = 50
+    frames: _Count | None = 50
     center: Literal["clip", "frame", "none"] = "clip"
     stream: Literal["joint", "bone", "motion", "bone_motion"] = "joint"
     align: Literal["frame", "clip", "spine", "released"] | None = None
-    size: float | None = None
-    validation_subjects: int = 0
-    workers: int = 0
-
-    def __post_init__(self) -> None:
-        if self.frames is not None:
-            check.count("data", "frames", self.frames)
-        check.choice("data", "center", self.center, ("clip", "frame", "none"))
-        check.choice("data", "stream", self.stream, ("joint", "bone", "motion", "bone_motion"))
-        check.choice("data", "align", self.align, (None, "frame", "clip", "spine", "released"))
-        if self.size is not None:
-            check.number("data", "size", self.size, low=1e-6)
-        check.count("data", "validation_subjects", self.validation_subjects, low=0)
-        check.count("data", "workers", self.workers, low=0)
+    size: Annotated[float, Range(1e-6)] | None = None
+    validation_subjects: _FromZero = 0
+    workers: _FromZero = 0
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Checked):
     """The encoder; null takes the paper's value.
 
     Args:
@@ -84,24 +79,19 @@ class EncoderConfig:
     """
 
     name: Literal["stgcn", "dsta"] = "stgcn"
-    widths: tuple[int, ...] | None = None
-    strides: tuple[int, ...] | None = None
-    kernel: int | None = None
-    dropout: float = 0.5
+    widths: tuple[_Count, ...] | None = None
+    strides: tuple[_Count, ...] | None = None
+    kernel: _Count | None = None
+    dropout: _Share = 0.5
     persons: Literal["present", "all"] = "present"
 
     def __post_init__(self) -> None:
-        check.choice("encoder", "name", self.name, ("stgcn", "dsta"))
-        check.choice("encoder", "persons", self.persons, ("present", "all"))
-        check.number("encoder", "dropout", self.dropout, low=0, high=1)
+        super().__post_init__()
         for name in ("widths", "strides"):
-            given = getattr(self, name)
-            if given is not None and self.name != "stgcn":
-                raise ValueError(f"encoder({name}={given!r}): only stgcn has {name}, the encoder is {self.name}")
-            if given is not None:
-                object.__setattr__(self, name, tuple(given))  # lists come out of YAML and JSON
-                for value in given:
-                    check.count("encoder", name, value)
+            if getattr(self, name) is not None and self.name != "stgcn":
+                raise ValueError(
+                    f"encoder({name}={getattr(self, name)!r}): only stgcn has {name}, the encoder is {self.name}"
+                )
         if self.widths and self.strides and len(self.widths) != len(self.strides):
             raise ValueError(
                 f"encoder(widths={self.widths}, strides={self.strides}): needs one stride a block, got "
@@ -115,7 +105,7 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
-class MethodConfig:
+class MethodConfig(Checked):
     """The method and its augmentation.
 
     Args:
@@ -135,42 +125,29 @@ class MethodConfig:
     """
 
     method: Literal["hiclr", "aimclr", "naive", "skeletonclr"] = "hiclr"
-    views: int | None = None
+    views: Literal[1, 2, 3] | None = None
     strong: Literal["mask", "edges", "adain", "all"] = "mask"
     released: bool = False
-    ratio: float = 0.1
+    ratio: _Share = 0.1
     fill: float | Literal["token"] = "token"
     direction: Literal["asymmetric", "symmetric", "reversed"] = "asymmetric"
-    dim: int = 128
-    queue: int = 32768
-    temperature: float = 0.07
-    momentum: float = 0.999
-    mine_from: int | None = 150
+    dim: _Count = 128
+    queue: _Count = 32768  # without a negative, every loss is 0
+    temperature: Annotated[float, Range(1e-4)] = 0.07
+    momentum: _Share = 0.999
+    mine_from: _FromZero | None = 150
 
     def __post_init__(self) -> None:
-        check.choice("method", "method", self.method, ("hiclr", "aimclr", "naive", "skeletonclr"))
-        if self.views is not None:
-            check.choice("method", "views", self.views, (1, 2, 3))
-        check.choice("method", "strong", self.strong, ("mask", "edges", "adain", "all"))
+        super().__post_init__()
         if self.released and self.strong != "mask":
             raise ValueError(
                 f"method(released=True, strong={self.strong!r}): the released code has Random Mask alone; "
                 f"strong must be 'mask'"
             )
-        check.number("method", "ratio", self.ratio, low=0, high=1)
-        if self.fill != "token":
-            check.number("method", "fill", self.fill)
-        check.choice("method", "direction", self.direction, ("asymmetric", "symmetric", "reversed"))
-        check.count("method", "dim", self.dim)
-        check.count("method", "queue", self.queue)  # without a negative, every loss is 0
-        check.number("method", "temperature", self.temperature, low=1e-4)
-        check.number("method", "momentum", self.momentum, low=0, high=1)
-        if self.mine_from is not None:
-            check.count("method", "mine_from", self.mine_from, low=0)
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Checked):
     """SGD and the course of its learning rate.
 
     Args:
@@ -184,25 +161,17 @@ class OptimizerConfig:
         nesterov: Nesterov's momentum.
     """
 
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    milestones: tuple[int, ...] = (250,)
-    gamma: float = 0.1
+    lr: Annotated[float, Range(0)] = 0.1
+    momentum: _Share = 0.9
+    weight_decay: Annotated[float, Range(0)] = 1e-4
+    milestones: tuple[_FromZero, ...] = (250,)
+    gamma: Annotated[float, Range(0)] = 0.1
     schedule: Literal["steps", "cosine"] = "steps"
-    warmup_steps: int = 0
+    warmup_steps: _FromZero = 0
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        check.number("optimizer", "lr", self.lr, low=0)
-        check.number("optimizer", "momentum", self.momentum, low=0, high=1)
-        check.number("optimizer", "weight_decay", self.weight_decay, low=0)
-        check.number("optimizer", "gamma", self.gamma, low=0)
-        check.choice("optimizer", "schedule", self.schedule, ("steps", "cosine"))
-        check.count("optimizer", "warmup_steps", self.warmup_steps, low=0)
-        object.__setattr__(self, "milestones", tuple(self.milestones))
-        for epoch in self.milestones:
-            check.count("optimizer", "milestones", epoch, low=0)
+        super().__post_init__()
         if self.nesterov and self.momentum == 0:
             raise ValueError("optimizer(nesterov=True, momentum=0): Nesterov's momentum needs a momentum above 0")
 
@@ -219,15 +188,14 @@ class OptimizerConfig:
             >>> print(*(round(warm.rate(step, 5, 110), 4) for step in (0, 9, 10, 60, 109)))
             0.01 0.1 0.1 0.05 0.0
         """
-        if step < self.warmup_steps:
-            return self.lr * (step + 1) / self.warmup_steps
-        if self.schedule == "cosine":
+        if self.schedule == "cosine" and step >= self.warmup_steps:
             return self.lr * (1 + math.cos(math.pi * (step - self.warmup_steps) / (total - self.warmup_steps))) / 2
-        return float(self.lr * self.gamma ** bisect.bisect_right(sorted(self.milestones), step // steps_per_epoch))
+        milestones = [epoch * steps_per_epoch for epoch in self.milestones]
+        return step_rate(self.lr, step, self.warmup_steps, milestones, self.gamma)
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(Checked):
     """A pretraining run.
 
     Args:
@@ -257,27 +225,20 @@ class PretrainConfig:
     encoder: EncoderConfig = EncoderConfig()
     method: MethodConfig = MethodConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
-    epochs: int = 300
-    max_steps: int | None = None
-    batch: int = 128
-    seed: int = 0
+    epochs: _Count = 300
+    max_steps: _Count | None = None
+    batch: _Count = 128
+    seed: _FromZero = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    knn_every: int | None = None
-    checkpoint_every: int = 500
-    log_every: int = 50
+    accelerator: Literal["auto", "cpu", "cuda", "gpu", "mps"] = "auto"
+    devices: _Count = 1
+    nodes: _Count = 1
+    knn_every: _Count | None = None
+    checkpoint_every: _Count = 500
+    log_every: _Count = 50
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "devices", "nodes", "checkpoint_every", "log_every"):
-            check.count("pretrain", name, getattr(self, name))
-        for name in ("max_steps", "knn_every"):
-            if getattr(self, name) is not None:
-                check.count("pretrain", name, getattr(self, name))
-        check.count("pretrain", "seed", self.seed, low=0)
-        check.choice("pretrain", "precision", self.precision, ("32-true", "bf16-mixed", "16-mixed"))
-        check.choice("pretrain", "accelerator", self.accelerator, ("auto", "cpu", "cuda", "gpu", "mps"))
+        super().__post_init__()
         if self.precision == "16-mixed" and self.accelerator == "cpu":
             raise ValueError(
                 "pretrain(precision='16-mixed', accelerator='cpu'): a CPU has no float16; use '32-true' or 'bf16-mixed'"
@@ -320,10 +281,10 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in config.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return found
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
 
 
 def shipped() -> dict[str, Path]:

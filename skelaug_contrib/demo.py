@@ -81,14 +81,14 @@ def demonstrate(steps: int = 200, seed: int = 0, progress: Callable[[str], None]
     skeleton = skelaug.skeletons["humanoid15"]
     cut = sections()
     known, unknown = seen_from(cut, _KNOWN), seen_from(cut, _UNKNOWN)
-    found = {}
+    accuracies = {}
     for name, method in (("untrained", None), ("weak only", "skeletonclr"), ("HiCLR", "hiclr")):
         torch.manual_seed(seed)
         encoder = STGCN(skeleton, widths=(16, 16, 32), strides=(2, 1, 2), kernel=5, dropout=0.0)
         course = "" if method is None else _pretrain(encoder, method, known, steps, seed)
-        found[name] = _score(encoder, known, unknown)
-        progress(f"{name:10}  {100 * found[name]:5.1f} %  {course}")
-    return found
+        accuracies[name] = _score(encoder, known, unknown)
+        progress(f"{name:10}  {100 * accuracies[name]:5.1f} %  {course}")
+    return accuracies
 
 
 def _pretrain(encoder: STGCN, method: str, clips: SkeletonBatch, steps: int, seed: int) -> str:

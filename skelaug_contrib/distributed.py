@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from skelaug_contrib import arguments
+
 __all__ = ["gather", "rank", "world"]
 
 
@@ -37,7 +39,7 @@ def gather(x: Tensor) -> Tensor:
         >>> gather(torch.tensor([1.0, 2.0]))
         tensor([1., 2.])
     """
-    x = x.detach()
+    x = arguments.instance("gather", "x", x, Tensor, "a tensor (n, …)").detach()
     if world() == 1:
         return x
     parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(world())]

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from skelaug import GrowingPolicy, SkeletonBatch, check
 from skelaug.random import fold_in
 from skelaug.transforms import PersonDrop, PersonSwap
-from skelaug_contrib.losses import hierarchical_losses, nearest
+from skelaug_contrib import arguments
+from skelaug_contrib.losses import DIRECTIONS, hierarchical_losses, nearest
 from skelaug_contrib.momentum import MomentumEncoder
 from skelaug_contrib.queue import FeatureQueue
 
@@ -39,6 +40,10 @@ class HiCLR(nn.Module):
         temperature: of the softmax over key and queue.
         direction: of the consistency, see :func:`skelaug_contrib.losses.hierarchical_losses`.
 
+    Raises:
+        TypeError: ``encoder`` is no module with a ``width``, or ``policy`` no GrowingPolicy.
+        ValueError: another argument is out of range.
+
     Source: Zhang, Lin, Liu, "Hierarchical Consistent Contrastive Learning for Skeleton-Based Action Recognition with
     Growing Augmentations", AAAI 2023; MoCo (He et al., CVPR 2020) below it.
 
@@ -65,14 +70,17 @@ class HiCLR(nn.Module):
         direction: str = "asymmetric",
     ) -> None:
         super().__init__()
+        arguments.instance("HiCLR", "encoder", encoder, nn.Module, "a torch.nn.Module, such as an STGCN")
+        wanted = "a GrowingPolicy, such as skelaug.policies.hiclr(skeleton)"
+        arguments.instance("HiCLR", "policy", policy, GrowingPolicy, wanted)
         self.method = check.choice("HiCLR", "method", method, METHODS)
         # A stage that no view uses would only hold parameters without a gradient.
         self.policy = policy[:1] if method == "skeletonclr" else policy
-        self.query = _Branch(encoder, dim)
-        self.key = MomentumEncoder(self.query, momentum)
-        self.queue = FeatureQueue(queue_size, dim)
+        self.query = _Branch(encoder, check.count("HiCLR", "dim", dim))
+        self.key = MomentumEncoder(self.query, check.number("HiCLR", "momentum", momentum, low=0, high=1))
+        self.queue = FeatureQueue(check.count("HiCLR", "queue_size", queue_size, low=0), dim)
         self.temperature = check.number("HiCLR", "temperature", temperature, low=1e-4)
-        self.direction = direction
+        self.direction = check.choice("HiCLR", "direction", direction, DIRECTIONS)
 
     @property
     def encoder(self) -> nn.Module:
@@ -91,7 +99,8 @@ class HiCLR(nn.Module):
         """The losses of one step; in training mode the key encoder and the queue move on too.
 
         Args:
-            batch: raw clips, ``(N, C, T, V, M)`` or a SkeletonBatch.
+            batch: raw clips, ``(N, C, T, V, M)`` or a SkeletonBatch. Where it holds NaN, its mask must be
+                False, else the loss is NaN.
             people: the slots of present people, from the loader: see :mod:`skelaug_contrib.encoders`.
             keys: of the augmentation, int64 ``(N,)``, see :func:`skelaug.random.keys`.
             generator: of the augmentation, where there are no keys.
@@ -99,9 +108,14 @@ class HiCLR(nn.Module):
 
         Returns:
             ``loss``, a scalar: what to minimise; ``info``, its InfoNCE part; ``consistency``, ``(views - 1,)``.
+
+        Raises:
+            TypeError: an argument is of another type.
+            ValueError: an argument has another shape, kind or device.
         """
+        batch = self._enter(batch, people, keys, generator)
         if any(isinstance(module, PersonDrop | PersonSwap) for module in self.policy.modules()):
-            people = None  # the slots that the loader found are not those of the views
+            people = None  # the slots that the loader listed are not those of the views
         queries = [self.query(view, people) for view in self._views(batch, generator, keys)]
         if self.training:
             self.key.update(self.query)
@@ -122,6 +136,26 @@ class HiCLR(nn.Module):
         loss = info + consistency.mean() if len(queries) > 1 else info
         return {"loss": loss, "info": info, "consistency": consistency}
 
+    def _enter(
+        self,
+        batch: Tensor | SkeletonBatch,
+        people: Tensor | None,
+        keys: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> Tensor | SkeletonBatch:
+        """Check the arguments of a step; a plain tensor becomes a batch where the policy acts on the graph."""
+        if not isinstance(batch, SkeletonBatch):
+            arguments.tensor("HiCLR", "batch", batch, "N C T V M")
+            if self.policy.on_graph:
+                batch = SkeletonBatch(batch)
+        if people is not None:
+            arguments.tensor("HiCLR", "people", people, "P", "int64")
+        if keys is not None:
+            arguments.tensor("HiCLR", "keys", keys, "N", "int64", N=len(batch))
+        if generator is not None:
+            arguments.instance("HiCLR", "generator", generator, torch.Generator, "a torch.Generator")
+        return batch
+
     def _views(
         self, batch: Tensor | SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None
     ) -> list[Any]:
@@ -136,7 +170,12 @@ class _Branch(nn.Module):
 
     def __init__(self, encoder: nn.Module, dim: int) -> None:
         super().__init__()
-        width: Any = encoder.width
+        width = getattr(encoder, "width", None)
+        if not isinstance(width, int):
+            raise TypeError(
+                f"HiCLR(encoder=…): encoder must say how wide its features are by encoder.width, got "
+                f"{type(encoder).__name__} with width {width!r}"
+            )
         self.encoder = encoder
         self.projector = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim))
 

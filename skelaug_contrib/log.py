@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
@@ -45,12 +44,8 @@ class RunLog:
         """Bring all lines to the disk; a checkpoint must not outlive the lines before it."""
         os.fsync(self._file.fileno())
 
-    def __enter__(self) -> RunLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End both records."""
         self._file.close()
         self._board.close()
 

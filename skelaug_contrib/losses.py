@@ -11,7 +11,8 @@ together, and backward needs ``E`` alone. So memory is O(N·D) beside the queue,
 (N × K) tensors.
 
 All functions take rows of unit length, work in float32 also inside autocast (in float64 if any input is), and give
-gradients to the queries only. A queue that changes between forward and backward does no harm.
+gradients to the queries only. A queue that changes between forward and backward does no harm. NaN in an
+input gives NaN: values are not looked at, since that would wait for an accelerator.
 
 Sources: InfoNCE with a queue: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning" (MoCo),
 CVPR 2020. Chained targets: Zhang, Lin, Liu, "Hierarchical Consistent Contrastive Learning for Skeleton-Based Action
@@ -27,16 +28,15 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, cross_entropy
+from torch.nn.functional import cross_entropy
 
 from skelaug import check
 from skelaug.transform import without_autocast
+from skelaug_contrib import arguments
 
 __all__ = ["DIRECTIONS", "TARGETS", "hiclr_loss", "hierarchical_losses", "info_nce", "nearest", "textbook_losses"]
 
 _T = TypeVar("_T")
-
-_CONVOLVES = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"  # type: ignore[no-untyped-call]
 
 #: The view that a view learns from: the one before it (HiCLR), or the first (AimCLR).
 TARGETS = ("previous", "first")
@@ -66,7 +66,8 @@ def info_nce(
         >>> info_nce(query, key, queue=-torch.eye(2), temperature=1.0)  # log(1 + e^-2 + e^-1)
         tensor(0.4076)
     """
-    return hierarchical_losses([query], key, queue, temperature, positives=positives)[0]
+    entered = _enter("info_nce", {"query": query}, key, queue, temperature, positives)
+    return _streamed(*entered, "previous", "asymmetric", positives)[0]
 
 
 def hiclr_loss(
@@ -81,26 +82,15 @@ def hiclr_loss(
 ) -> Tensor:
     """What HiCLR minimises: InfoNCE of the first view plus the mean consistency of the others.
 
-    Args:
-        queries: see :func:`hierarchical_losses`, as all others.
-        key: ``(N, D)``.
-        queue: ``(K, D)``.
-        temperature: τ.
-        targets: one of :data:`TARGETS`.
-        direction: one of :data:`DIRECTIONS`.
-        positives: int64 ``(N, P)``.
-
-    Returns:
-        A scalar.
+    The arguments are those of :func:`hierarchical_losses`; the result is a scalar.
 
     Example:
         >>> weak, strong, key, *queue = torch.eye(8)[:, None]
         >>> hiclr_loss([weak, strong], key, torch.cat(queue), temperature=1.0)  # nothing is alike: 2 log 6
         tensor(3.5835)
     """
-    info, consistency = hierarchical_losses(
-        queries, key, queue, temperature, targets=targets, direction=direction, positives=positives
-    )
+    entered = _enter("hiclr_loss", _named(queries), key, queue, temperature, positives, targets, direction)
+    info, consistency = _streamed(*entered, targets, direction, positives)
     return info + consistency.mean() if len(consistency) else info
 
 
@@ -129,6 +119,10 @@ def hierarchical_losses(
     Returns:
         InfoNCE, a scalar, and the consistency of view 1, 2, … ``(k - 1,)``, averaged over the batch.
 
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: an argument has another shape, kind, device or range.
+
     Example:
         >>> views = [torch.nn.functional.normalize(torch.randn(4, 16), dim=1).requires_grad_() for _ in range(3)]
         >>> key, queue = views[0].detach(), torch.nn.functional.normalize(torch.randn(64, 16), dim=1)
@@ -137,10 +131,20 @@ def hierarchical_losses(
         (torch.Size([]), torch.Size([2]))
         >>> (info + consistency.mean()).backward()
     """
-    z, key, queue = _enter("hierarchical_losses", queries, key, queue, positives)
-    temperature = check.number("hierarchical_losses", "temperature", temperature, low=1e-4)
-    check.choice("hierarchical_losses", "targets", targets, TARGETS)
-    check.choice("hierarchical_losses", "direction", direction, DIRECTIONS)
+    entered = _enter("hierarchical_losses", _named(queries), key, queue, temperature, positives, targets, direction)
+    return _streamed(*entered, targets, direction, positives)
+
+
+def _streamed(
+    z: Tensor,
+    key: Tensor,
+    queue: Tensor,
+    temperature: float,
+    targets: str,
+    direction: str,
+    positives: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """:func:`hierarchical_losses` of what :func:`_enter` checked."""
     with without_autocast(z.device):
         lse, expected = _attend(z.detach(), key, queue, temperature)
 
@@ -167,29 +171,16 @@ def textbook_losses(
 ) -> tuple[Tensor, Tensor]:
     """The numbers of :func:`hierarchical_losses` straight from their definition, in O(k·N·K) memory: the oracle.
 
-    The queue must not change before backward.
-
-    Args:
-        queries: see :func:`hierarchical_losses`, as all others.
-        key: ``(N, D)``.
-        queue: ``(K, D)``.
-        temperature: τ.
-        targets: one of :data:`TARGETS`.
-        direction: one of :data:`DIRECTIONS`.
-        positives: int64 ``(N, P)``.
-
-    Returns:
-        InfoNCE, a scalar, and the consistency ``(k - 1,)``.
+    Arguments and results are those of :func:`hierarchical_losses`. The queue must not change before backward.
 
     Example:
         >>> query, key = torch.eye(2), torch.eye(2)
         >>> textbook_losses([query, query], key, queue=-torch.eye(2), temperature=1.0)
         (tensor(0.4076), tensor([0.8324]))
     """
-    z, key, queue = _enter("textbook_losses", queries, key, queue, positives)
-    temperature = check.number("textbook_losses", "temperature", temperature, low=1e-4)
-    check.choice("textbook_losses", "targets", targets, TARGETS)
-    check.choice("textbook_losses", "direction", direction, DIRECTIONS)
+    z, key, queue, temperature = _enter(
+        "textbook_losses", _named(queries), key, queue, temperature, positives, targets, direction
+    )
     with without_autocast(z.device):
         negatives = queue.to(z.dtype).T
         logits = [torch.cat([_dot(query, key)[:, None], query @ negatives], 1) / temperature for query in z]
@@ -222,31 +213,35 @@ def nearest(queries: Sequence[Tensor], queue: Tensor) -> Tensor:
                 [4, 1],
                 [5, 2]])
     """
-    z, _, queue = _enter("nearest", queries, queries[0] if len(queries) else None, queue, None)
+    named = _named(queries)
+    z, _, queue, _ = _enter("nearest", named, next(iter(named.values()), None), queue)
     flat = z.detach().flatten(0, 1)
-    best, found = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
+    best, rows = flat.new_full((len(flat),), -torch.inf), flat.new_zeros(len(flat), dtype=torch.int64)
     with torch.no_grad(), without_autocast(z.device):
         for start, block in _blocks(queue, flat):
-            similarity, index = _times(flat, block).max(1)
-            found = torch.where(similarity > best, index + start, found)
+            similarity, index = (flat @ block.T).max(1)
+            rows = torch.where(similarity > best, index + start, rows)
             best = torch.maximum(best, similarity)
-    return found.view(z.shape[:2]).T if len(queue) else found.new_empty(z.shape[1], 0)
+    return rows.view(z.shape[:2]).T if len(queue) else rows.new_empty(z.shape[1], 0)
 
 
 def _attend(z: Tensor, key: Tensor, queue: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """The log-sum-exp ``L (k, N)`` of the logits of ``z (k, N, D)``, and the expected candidate ``E (k, N, D)``."""
     with torch.no_grad():
         rows, expected = z.flatten(0, 1), key.repeat(len(z), 1)
-        # exp(L) is total · exp(highest). The own key is the first candidate, then come the blocks.
+        # The sum of exp(logits) is kept as total · exp(highest), so that it can neither overflow nor vanish. It starts
+        # with the key's own logit; the blocks of the queue follow.
         highest = _dot(rows, expected)[:, None] / temperature
         total = torch.ones_like(highest)
         for _, block in _blocks(queue, rows):
-            logits = _times(rows, block, 1 / temperature)
+            # rows @ block.T / temperature in one pass: with beta=0 the first argument counts for nothing.
+            logits = torch.addmm(highest, rows, block.T, beta=0, alpha=1 / temperature)
             top, p = logits.amax(1, keepdim=True), torch.softmax(logits, 1)
             before, highest = highest, torch.maximum(highest, top)
-            added = (top - highest).exp_().div_(p.amax(1, keepdim=True))  # the highest p is 1 / Σ exp(logits - top)
-            total.mul_(before.sub_(highest).exp_()).add_(added)
-            expected.lerp_(_times(p, block.T), added.div_(total))
+            # The block's own sum of exp(logits - top) is 1 over its largest probability.
+            added = (top - highest).exp_().div_(p.amax(1, keepdim=True))
+            total.mul_((before - highest).exp_()).add_(added)
+            expected.lerp_(p @ block, added.div_(total))
         return total.log_().add_(highest).view(z.shape[:2]), expected.view_as(z)
 
 
@@ -284,19 +279,6 @@ def _blocks(queue: Tensor, rows: Tensor) -> Any:
         yield start, queue[start : start + size].to(rows.dtype)
 
 
-def _times(a: Tensor, b: Tensor, factor: float = 1) -> Tensor:
-    """``a @ b.T · factor``.
-
-    On a CPU with AVX-512 as a convolution of one tap: oneDNN's took half to two thirds of the time of MKL's product of
-    matrices on an AMD processor. On one without, it took a quarter more.
-    """
-    if not a.is_cpu or a.dtype != torch.float32 or not _CONVOLVES:
-        return torch.addmm(a[:, :1], a, b.T, beta=0, alpha=factor)  # no pass of its own for the factor
-    image = a[None, :, None].permute(0, 3, 1, 2)  # (1, D, R, 1), channels last
-    product = conv2d(image, b[:, :, None, None]).permute(0, 2, 3, 1)[0, :, 0]
-    return product if factor == 1 else product.mul_(factor)
-
-
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(-1)
 
@@ -311,44 +293,53 @@ def _positive(key: Tensor, queue: Tensor, positives: Tensor | None) -> Tensor:
     return (key + (new * mined).sum(1)) / (1 + new.sum(1))
 
 
-def _enter(who: str, queries: Any, key: Any, queue: Any, positives: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Checked: the views stacked ``(k, N, D)``, the key in that type, and the queue; no gradient in the last two."""
-    views = list(queries)
+def _named(queries: Any) -> dict[str, Any]:
+    """Each view by what an error calls it."""
+    if isinstance(queries, list | tuple):
+        return {f"queries[{i}]": view for i, view in enumerate(queries)}
+    return {"queries": None if isinstance(queries, Tensor) else queries}
+
+
+def _enter(
+    who: str,
+    views: dict[str, Any],
+    key: Any,
+    queue: Any,
+    temperature: Any = 1.0,
+    positives: Any = None,
+    targets: Any = "previous",
+    direction: Any = "asymmetric",
+) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Check all arguments of a loss.
+
+    Returns:
+        The views stacked ``(k, N, D)`` and the key, both in the widest type, at least float32; the queue; temperature.
+        No gradient reaches the last three.
+    """
+    if "queries" in views:
+        raise TypeError(f"{who}(queries=…): queries must be a list of one (N, D) tensor a view, weak to strong")
     if not views:
-        raise ValueError(f"{who}: queries is empty; give one (N, D) tensor a view, weak to strong")
-    named = {f"queries[{i}]": view for i, view in enumerate(views)} | {"key": key, "queue": queue}
-    for name, value in named.items():
-        if not isinstance(value, Tensor) or value.ndim != 2 or not value.is_floating_point():
-            given = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(
-                f"{who}: {name} must be a floating-point tensor of shape {'(K, D)' if name == 'queue' else '(N, D)'}, "
-                f"got {given}; queries is a list of one tensor a view"
-            )
-        wanted = (len(value) if name == "queue" else len(views[0]), views[0].shape[1])
-        if tuple(value.shape) != wanted:
-            raise ValueError(
-                f"{who}: {name} has shape {tuple(value.shape)}, expected {wanted} to go with queries[0] "
-                f"{tuple(views[0].shape)}"
-            )
-        if value.device != views[0].device:
-            raise ValueError(f"{who}: {name} is on {value.device}, queries[0] on {views[0].device}; move them together")
-    if len(views[0]) == 0:
-        raise ValueError(f"{who}: the batch is empty (N = 0), so the mean over it is undefined; skip this step")
+        raise ValueError(f"{who}(queries=[]): queries is empty; give one (N, D) tensor a view, weak to strong")
+    name, first = next(iter(views.items()))
+    n, d = arguments.tensor(who, name, first, "N D").shape
+    if n == 0:
+        raise ValueError(
+            f"{who}({name}=…): the batch is empty (N = 0), so the mean over it is undefined; skip this step"
+        )
+    for name, value in (views | {"key": key}).items():
+        arguments.tensor(who, name, value, "N D", like=first, N=n, D=d)
+    arguments.tensor(who, "queue", queue, "K D", like=first, D=d)
+    temperature = check.number(who, "temperature", temperature, low=1e-4)
+    check.choice(who, "targets", targets, TARGETS)
+    check.choice(who, "direction", direction, DIRECTIONS)
     if positives is not None:
-        _check_positives(who, positives, len(key), queue)
-    wide = any(value.dtype == torch.float64 for value in named.values())
-    dtype = torch.float64 if wide else torch.float32
-    return torch.stack([view.to(dtype) for view in views]), key.detach().to(dtype), queue.detach()
-
-
-def _check_positives(who: str, positives: Any, n: int, queue: Tensor) -> None:
-    if not isinstance(positives, Tensor) or positives.dtype != torch.int64 or positives.shape[:-1] != (n,):
-        given = f"{positives.dtype} {tuple(positives.shape)}" if isinstance(positives, Tensor) else repr(positives)
-        raise ValueError(f"{who}: positives must be int64 ({n}, P), rows of the queue for each query, got {given}")
-    # Elsewhere than on the CPU this would wait for the device, whose own indexing refuses too.
-    if positives.is_cpu and positives.numel():
-        low, high = int(positives.min()), int(positives.max())
-        if low < 0 or high >= len(queue):
+        arguments.tensor(who, "positives", positives, "N P", "int64", first, N=n)
+        # Elsewhere than on the CPU this would wait for the device, whose own indexing refuses too.
+        if positives.is_cpu and positives.numel() and not 0 <= positives.min() <= positives.max() < len(queue):
             raise ValueError(
-                f"{who}: positives must be rows of the queue, 0 ≤ index < {len(queue)}, got {low} … {high}"
+                f"{who}(positives=…): positives must be rows of the queue, 0 ≤ index < {len(queue)}, got "
+                f"{int(positives.min())} … {int(positives.max())}"
             )
+    wide = any(value.dtype == torch.float64 for value in (*views.values(), key, queue))
+    dtype = torch.float64 if wide else torch.float32
+    return torch.stack([view.to(dtype) for view in views.values()]), key.detach().to(dtype), queue.detach(), temperature

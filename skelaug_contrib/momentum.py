@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from skelaug import check
+from skelaug_contrib import arguments
 
 __all__ = ["MomentumEncoder"]
 
@@ -23,6 +24,10 @@ class MomentumEncoder(nn.Module):
     Args:
         encoder: the module to follow.
         momentum: m, the share of itself that a parameter keeps: ``θ_key ← m θ_key + (1 - m) θ_query``, 0 ≤ m ≤ 1.
+
+    Raises:
+        TypeError: ``encoder`` is no module.
+        ValueError: the momentum is out of range.
 
     Source: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020, equation 2.
 
@@ -38,6 +43,7 @@ class MomentumEncoder(nn.Module):
     def __init__(self, encoder: nn.Module, momentum: float = 0.999) -> None:
         super().__init__()
         self.momentum = check.number("MomentumEncoder", "momentum", momentum, low=0, high=1)
+        arguments.instance("MomentumEncoder", "encoder", encoder, nn.Module, "a torch.nn.Module")
         self.encoder = copy.deepcopy(encoder).requires_grad_(False)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -51,13 +57,14 @@ class MomentumEncoder(nn.Module):
         Args:
             encoder: the followed module; its parameters must have the names and shapes of the copy's.
         """
+        arguments.instance("MomentumEncoder.update", "encoder", encoder, nn.Module, "a torch.nn.Module")
         ours, theirs = dict(self.encoder.named_parameters()), dict(encoder.named_parameters())
         for name in ours | theirs:
             if name not in ours or name not in theirs or ours[name].shape != theirs[name].shape:
                 shapes = [tuple(each[name].shape) if name in each else "missing" for each in (ours, theirs)]
                 raise ValueError(
-                    f"MomentumEncoder.update: parameter {name!r} is {shapes[0]} here and {shapes[1]} in the encoder; "
-                    f"pass the encoder that was given at the start"
+                    f"MomentumEncoder.update(encoder=…): parameter {name!r} is {shapes[0]} here and {shapes[1]} in the "
+                    f"encoder; pass the encoder that was given at the start"
                 )
         if ours:
             average = get_ema_multi_avg_fn(self.momentum)  # type: ignore[no-untyped-call]

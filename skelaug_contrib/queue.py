@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from skelaug import check
-from skelaug_contrib import distributed
+from skelaug_contrib import arguments, distributed
 
 __all__ = ["FeatureQueue"]
 
@@ -19,8 +19,11 @@ class FeatureQueue(nn.Module):
 
     Args:
         size: number of rows, K ≥ 0; 0 keeps nothing.
-        dim: length of a row, D.
-        seed: of the rows at the start.
+        dim: length of a row, D ≥ 1.
+        seed: of the rows at the start, a whole number ≥ 0.
+
+    Raises:
+        ValueError: an argument is out of range.
 
     Source: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020, section 3.2.
 
@@ -40,6 +43,7 @@ class FeatureQueue(nn.Module):
     def __init__(self, size: int, dim: int, seed: int = 0) -> None:
         super().__init__()
         size, dim = check.count("FeatureQueue", "size", size, low=0), check.count("FeatureQueue", "dim", dim)
+        seed = check.count("FeatureQueue", "seed", seed, low=0)
         start = torch.randn(size, dim, generator=torch.Generator().manual_seed(seed))
         self.register_buffer("features", nn.functional.normalize(start, dim=1))
         self.register_buffer("cursor", torch.zeros((), dtype=torch.int64))
@@ -49,13 +53,15 @@ class FeatureQueue(nn.Module):
         """Put the keys of all processes, in rank order, in the place of the oldest ones.
 
         Args:
-            keys: ``(n, dim)``, rows of unit length, any n ≥ 0, the same in every process. Of more than ``size`` keys,
-                the last stay.
+            keys: floating-point ``(n, dim)`` on the queue's device, rows of unit length, any n ≥ 0, the same in every
+                process. Of more than ``size`` keys, the last stay. Values are not looked at: NaN is kept as it is.
+
+        Raises:
+            TypeError: ``keys`` is no tensor.
+            ValueError: its shape, kind or device is another.
         """
         size, dim = self.features.shape
-        if not isinstance(keys, Tensor) or keys.ndim != 2 or keys.shape[1] != dim:
-            given = tuple(keys.shape) if isinstance(keys, Tensor) else type(keys).__name__
-            raise ValueError(f"FeatureQueue.update: keys must be a tensor (n, {dim}), got {given}")
+        arguments.tensor("FeatureQueue.update", "keys", keys, "n dim", like=self.features, dim=dim)
         if size == 0:
             return
         keys = distributed.gather(keys)[-size:]

@@ -119,7 +119,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
         if fabric.is_global_zero:
             out.mkdir(parents=True, exist_ok=True)
             checkpoint.write(out / "config.yaml", yaml.safe_dump(to_dict(config), sort_keys=False).encode())
-            log = stack.enter_context(RunLog(out, step))
+            log = stack.enter_context(contextlib.closing(RunLog(out, step)))
             if state is not None:
                 export()  # the one that is there may be of a step that is lost
         progress = stack.enter_context(
@@ -292,11 +292,11 @@ def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> di
 
 def _read_config(path: Path) -> dict[str, Any] | None:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return None
     ours = set(PretrainConfig.__dataclass_fields__)
-    return found if isinstance(found, dict) and found.keys() == ours else None
+    return settings if isinstance(settings, dict) and settings.keys() == ours else None
 
 
 def _measure(losses: dict[str, Tensor], step: int, epoch: int, out: Path) -> dict[str, Any]:

@@ -15,10 +15,9 @@ from torch.utils import _pytree as pytree
 
 import skelaug
 from skelaug import GrowingPolicy, Skeleton, SkeletonBatch, policies, rows, skeletons
-from skelaug.commands.cost import launches
 from skelaug_contrib.bench.augment import COMPILED, SECTIONS, calls, every_policy, every_transform
 from skelaug_contrib.bench.loss import step as loss_step
-from skelaug_contrib.bench.rows import META
+from skelaug_contrib.bench.measure import META, launches
 from skelaug_contrib.datasets.preprocess import preparation
 from skelaug_contrib.losses import textbook_losses
 from skelaug_contrib.queue import FeatureQueue
@@ -230,7 +229,7 @@ def test_inductor_gives_the_same_in_fewer_launches(name: str, kind: str) -> None
 
 def test_the_benchmarks_larger_bodies_are_skeletons() -> None:
     """For the cost over V: they have all that transforms ask for."""
-    from benchmarks.bars import repeated
+    from benchmarks.rows import repeated
 
     for copies in (1, 2, 3):
         large = repeated(NTU, copies)

@@ -1,8 +1,12 @@
-"""The benchmark itself: what it measures, judges, writes and compares, on tiny batches."""
+"""The benchmark itself: what it measures, writes and compares, on tiny batches."""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import statistics
+import subprocess
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +17,10 @@ import pytest
 import torch
 
 from benchmarks import __main__ as command
-from benchmarks import bars, loader, peers, pipeline, report
+from benchmarks import loader, peers, report, rows
 from skelaug import Skeleton, policies, skeletons
 from skelaug.cli import main
-from skelaug.commands import cost, timing
-from skelaug_contrib.bench import Row, Setting, markdown
+from skelaug_contrib.bench import Row, Setting, markdown, measure
 
 TINY = ["--batch", "4", "--frames", "12", "--rounds", "2", "--queue", "64"]
 CPU = torch.device("cpu")
@@ -29,13 +32,12 @@ CPU = torch.device("cpu")
 def test_a_race_tells_slow_from_fast_and_takes_turns() -> None:
     order: list[str] = []
     x = torch.randn(200, 200)
-    times = timing.race(
-        {"slow": lambda: (order.append("s"), [x @ x for _ in range(20)]), "fast": lambda: order.append("f")}, 3
-    )
-    assert times["slow"].median > 3 * times["fast"].median
-    assert timing.ratio(times, "slow", "fast") > 3
-    low, high = times["slow"].quartiles
-    assert low <= times["slow"].median <= high and len(times["slow"].seconds) == 3
+    calls = {"slow": lambda: (order.append("s"), [x @ x for _ in range(20)]), "fast": lambda: order.append("f")}
+    times = measure.race(calls, 3)
+    assert statistics.median(times["slow"]) > 3 * statistics.median(times["fast"])
+    assert measure.ratio(times["slow"], times["fast"]) > 3
+    row = Row.of("section", "slow", {}, times["slow"])
+    assert row.low <= row.median <= row.high and row.rounds == len(times["slow"]) == 3
     turns = "".join(order).rstrip("f").split("s")
     assert sum(bool(turn) for turn in turns) >= 3, "the contestants did not alternate"
 
@@ -48,11 +50,11 @@ def test_a_race_tells_slow_from_fast_and_takes_turns() -> None:
 ])  # fmt: skip
 def test_peak_memory_is_that_of_the_tensors(held: int, call: Any) -> None:
     x = torch.randn(100_000)
-    assert cost.peak_bytes(lambda: call(x), CPU) == pytest.approx(held * x.nbytes, rel=0.01)
+    assert measure.peak_bytes(lambda: call(x), CPU) == pytest.approx(held * x.nbytes, rel=0.01)
 
 
 def test_the_machine_is_described() -> None:
-    about = timing.machine()
+    about = measure.machine()
     assert {"date", "processor", "threads", "torch", "numpy", "kornia", "skelaug", "device"} <= about.keys()
     assert all(about.values())
 
@@ -132,47 +134,25 @@ def test_a_skeleton_of_ones_own_is_measured(tmp_path: Path, capsys: pytest.Captu
     assert "--skeleton nobody: give one of ntu25" in capsys.readouterr().err
 
 
-# --- bars ------------------------------------------------------------------------------------------------------------
+# --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def bench(**changes: Any) -> bars.Bench:
-    return bars.Bench(replace(Setting(batch=4, frames=12), **changes), rounds=2)
-
-
-@pytest.mark.parametrize(
-    "name", ["linear", "views", "others", "compose", "presence", "draws", "memory", "scaling", "kernels"]
-)
-def test_bars_are_measured(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "_TURN", 1e-4)
-    found = list(bars.BARS[name](bench()))
-    assert found
-    for bar in found:
-        assert np.isfinite(bar.measured) and bar.bound > 0
-        assert str(bar).startswith("met" if bar.met else "MISSED")
-        assert bar.met == (bar.measured >= bar.bound if bar.at_least else bar.measured <= bar.bound)
-
-
-def test_every_bar_of_the_table_is_there() -> None:
-    """One entry a row of what was promised; the others make rows for tables and plots."""
-    promised = {
-        "linear",
-        "views",
-        "compose",
-        "presence",
-        "draws",
-        "memory",
-        "scaling",
-        "loss",
-        "step",
-        "feeding",
-        "start",
-    }
-    assert promised | {"kernels"} <= bars.BARS.keys()
+@pytest.mark.parametrize("part", [part for part in rows.PARTS if part not in ("epoch", "feeding", "start")])
+def test_every_part_makes_rows(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "_TURN", 1e-4)
+    races = list(rows.PARTS[part](rows.Bench(Setting(batch=4, frames=12), rounds=2)))
+    assert races
+    for race in races:
+        assert len({row.key for row in race}) == len(race) > 1
+        assert all(0 < row.low <= row.median <= row.high for row in race)
 
 
 def test_the_step_and_its_feeding(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = pipeline.shares(Setting(batch=4, frames=12), "small", workers=0, steps=2, queue=64)
-    assert found.stall > 0 and found.augmentation > 0 and found.stall + found.augmentation < found.step
+    monkeypatch.setattr(measure, "_TURN", 1e-4)
+    (race,) = rows.feeding(rows.Bench(Setting(batch=4, frames=12), encoder="small"))
+    seconds = {row.name: row.median for row in race}
+    assert seconds["preparation and four views, clips in memory"] < seconds["step, clips in memory"]
+    assert {"step, loader, 0 workers", "step, loader, 2 workers"} < seconds.keys()
 
 
 def test_the_loop_in_a_loader_makes_four_views() -> None:
@@ -187,12 +167,13 @@ def test_the_loop_in_a_loader_makes_four_views() -> None:
 
 def test_a_run_leaves_json_table_and_plots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    assert command.main(["run", *TINY, "--only", "draws", "scaling", "--out", str(out)]) == 0
+    assert command.main(["run", *TINY, "--only", "floor", "draws", "scaling", "--out", str(out)]) == 0
     content = json.loads((out / "bench.json").read_text())
-    assert content["rows"] and content["bars"] and content["machine"]["date"]
+    assert {row["section"] for row in content["rows"]} >= {"floor", "draw", "over batch"}
+    assert content["machine"]["date"] and "bars" not in content
     text = (out / "bench.md").read_text()
-    assert "keyed normals over torch.randn" in text and "| --- |" in text
-    assert "bars met" in capsys.readouterr().out
+    assert "keyed normals" in text and "| --- |" in text
+    assert "keyed normals" in capsys.readouterr().out
     again = tmp_path / "again"
     assert command.main(["report", str(out / "bench.json"), "--out", str(again)]) == 0
     assert (again / "bench.md").read_text() == text, "the report comes from the JSON file alone"
@@ -204,11 +185,11 @@ def row(section: str, name: str, seconds: float, **setting: Any) -> Row:
 
 def test_every_plot_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra: pip install 'skelaug[viz]'")
-    rows = [row("throughput", n, s, batch=b) for n, s in (("a", 1.0), ("b", 2.0)) for b in (8, 32, 128)]
-    rows += [row("members", "linear", 0.1 * i, transforms=i) for i in range(1, 9)]
-    rows += [row("loss", form, 1e-6 * k, queue=k) for form in ("streamed", "textbook") for k in (32768, 262144)]
-    rows += [row("over frames", "x.clone()", 0.1 * f, frames=f) for f in (50, 100)]
-    content = {"machine": timing.machine(), "rows": [vars(each) for each in rows], "bars": []}
+    made = [row("throughput", n, s, batch=b) for n, s in (("a", 1.0), ("b", 2.0)) for b in (8, 32, 128)]
+    made += [row("members", "linear", 0.1 * i, transforms=i) for i in range(1, 9)]
+    made += [row("loss", form, 1e-6 * k, queue=k) for form in ("streamed", "textbook") for k in (32768, 262144)]
+    made += [row("over frames", "x.clone()", 0.1 * f, frames=f) for f in (50, 100)]
+    content = {"machine": measure.machine(), "rows": [vars(each) for each in made]}
     written = report.write(content, tmp_path)
     names = {path.name for path in written}
     assert names == {"bench.md", "throughput.png", "members.png", "queue.png", "scaling.png"}
@@ -220,21 +201,20 @@ def test_every_plot_is_drawn(tmp_path: Path) -> None:
 def test_a_page_is_filled_between_its_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     marks = "<!-- {}: made by a command -->\nold\n<!-- end -->\n"
-    page.write_text("# Title\n" + "".join(f"{n}\n{marks.format(n)}" for n in ("machine", "bars", "epoch", "gone")))
-    bar = {"what": "quick", "measured": 2.0, "bound": 3.0, "at_least": False, "unit": "×", "detail": "", "met": True}
-    rows = [row("race", "skelaug the four of a step", 0.01), row("race", "loop the four of a step", 0.1)]
-    content = {"machine": {"cores": 2}, "rows": [vars(each) for each in rows], "bars": [bar]}
+    page.write_text("# Title\n" + "".join(f"{n}\n{marks.format(n)}" for n in ("machine", "epoch", "gone")))
+    made = [row("race", "skelaug the four of a step", 0.01), row("race", "loop the four of a step", 0.1)]
+    content = {"machine": {"cores": 2}, "rows": [vars(each) for each in made]}
     for _ in range(2):  # filling again replaces what was filled in
         report.fill(page, content)
         text = page.read_text()
         assert text.count("old") == 1 and text.startswith("# Title\nmachine\n"), "only what was not measured stays"
-        assert text.count("cores 2") == 1 and text.count("| quick | 2 | ≤ 3 × | met |") == 1
+        assert text.count("cores 2") == 1
         assert "| skelaug | 50.0 |" in text and "| loop | 500.0 |" in text  # 40 000 / 8 batches
 
 
 def compared(tmp_path: Path, old: list[Row], new: list[Row], *more: str) -> int:
-    for name, rows in (("old", old), ("new", new)):
-        content = {"machine": timing.machine(), "rows": [vars(each) for each in rows]}
+    for name, measured in (("old", old), ("new", new)):
+        content = {"machine": measure.machine(), "rows": [vars(each) for each in measured]}
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     return command.main(["compare", str(tmp_path / "old.json"), str(tmp_path / "new.json"), *more])
 
@@ -260,6 +240,28 @@ def test_comparing_finds_what_got_slower(tmp_path: Path, capsys: pytest.CaptureF
     assert compared(tmp_path, old, half) == 1
     assert compared(tmp_path, old, half, "--by-clone") == 0, "a machine half as fast is no finding"
     assert compared(tmp_path, old, [row("other", "basic", 1.0)]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("git") is None or not (Path(__file__).parents[1] / ".git").exists(), reason="needs a git checkout"
+)
+def test_two_commits_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = ["--batch=4", "--frames=12", "--queue=64", "--rounds=2", "--seconds=0.001", "--threads", "1", "2"]
+    assert command.main(["commits", "HEAD", "HEAD", *tiny]) == 0
+    text = capsys.readouterr().out
+    lines = re.findall(r"^(\S.*\S)  +([\d.e+]+)  +([\d.e+]+)  +([\d.]+)  [\d.]+ – [\d.]+$", text, re.MULTILINE)
+    assert len(lines) == 2 * (6 + len(policies.__all__)), text
+    for _, base, head, ratio in lines:
+        assert float(base) > 0 and float(ratio) == pytest.approx(float(head) / float(base), rel=0.02)
+    assert text.count("times as long as that commit's own") == 2
+    left = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True, check=True).stdout
+    assert "skelaug-commit-" not in left
+
+
+def test_a_commit_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["commits", "no-such-commit"]) == 2
+    assert "no-such-commit" in capsys.readouterr().err
 
 
 # --- peers -----------------------------------------------------------------------------------------------------------

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import functools
+import timeit
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.utils import benchmark
 
 from skelaug.batch import SkeletonBatch
-from skelaug.commands.timing import race
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.transform import Transform
 
-__all__ = ["format_table", "measure", "stages"]
+__all__ = ["aligned", "format_table", "measure", "stages"]
 
-_REPEATS = 7
+_SECONDS = 0.1  # that each view is called for
 
 
 def stages(policy: GrowingPolicy | Transform) -> list[tuple[str, list[Transform]]]:
@@ -34,7 +34,10 @@ def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tenso
             strength = policy.strength(batch, keys=keys).tolist()
         for i, (name, added) in enumerate(stages(policy)):
             view: Transform = policy[i] if isinstance(policy, GrowingPolicy) else policy
-            seconds = race({name: functools.partial(view, batch)}, _REPEATS, batch.device)[name].median
+            call = {"view": view, "batch": batch}
+            clock = timeit.default_timer if batch.device.type == "cpu" else benchmark.timer  # which waits for a GPU
+            timer = benchmark.Timer("view(batch)", globals=call, timer=clock, num_threads=torch.get_num_threads())
+            seconds = timer.blocked_autorange(min_run_time=_SECONDS).median
             label = ("+ " if i else "") + ", ".join(type(member).__name__ for member in added)
             rows.append(
                 [
@@ -50,12 +53,16 @@ def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tenso
 
 def format_table(rows: Sequence[Sequence[str]]) -> str:
     """The rows of :func:`measure` under their headings."""
-    head = ["view", "transforms", "strength", "ms/batch", "samples/s"]
+    return aligned(["view", "transforms", "strength", "ms/batch", "samples/s"], rows, words=2)
+
+
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
+    """A table in text: the first ``words`` columns stand left, the others, which are numbers, right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        left = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
-        right = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-        return "  ".join(left + right)
+        padded = [cell.ljust(width) for cell, width in zip(cells[:words], widths[:words], strict=True)]
+        padded += [cell.rjust(width) for cell, width in zip(cells[words:], widths[words:], strict=True)]
+        return "  ".join(padded)
 
     return "\n".join([line(head), line(["─" * width for width in widths]), *map(line, rows)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from torch import Tensor
 from skelaug import GrowingPolicy, Skeleton, policies, random
 from skelaug import transforms as T
 from skelaug.transform import Transform
-from skelaug_contrib.bench.rows import META, Row, Setting, measure
+from skelaug_contrib.bench.measure import META
+from skelaug_contrib.bench.rows import Row, Setting, measure
 
 __all__ = ["COMPILED", "SECTIONS", "every_policy", "every_transform", "floor", "measure_section", "with_compiled"]
 
@@ -41,10 +43,12 @@ def every_transform(skeleton: Skeleton) -> dict[str, Transform]:
         "BoneLengthTransfer": (skeleton,), "DropEdges": (0.1, skeleton), "AddEdges": (0.05, skeleton),
         "Align": (skeleton,),
     }  # fmt: skip
-    made = {name: getattr(T, name)(*arguments.get(name, ())) for name in T.__all__}
-    for transform in made.values():
-        transform.p = 1.0
-    return made
+    transforms = {}
+    for name in T.__all__:
+        build = getattr(T, name)
+        always = {"p": 1.0} if "p" in inspect.signature(build).parameters else {}
+        transforms[name] = build(*arguments.get(name, ()), **always)
+    return transforms
 
 
 def every_policy(skeleton: Skeleton) -> dict[str, GrowingPolicy | Transform]:
@@ -56,15 +60,15 @@ def _views(skeleton: Skeleton, x: Tensor) -> dict[str, Call]:
     policy = policies.hiclr(skeleton)
     keys = random.keys(0, 0, torch.arange(len(x))).to(x.device)
 
-    def four(**given: Any) -> Any:
-        return policy.views(x, **given), policy.key_view(x, **given)
+    def four(**how: Any) -> Any:
+        return policy.views(x, **how), policy.key_view(x, **how)
 
     calls: dict[str, Call] = {name: lambda i=i: policy[i](x) for i, name in enumerate(policy.names)}  # type: ignore[misc]
     return {**calls, "the four of a step": four, "the four, keyed": lambda: four(keys=keys)}
 
 
-def _applied(made: Mapping[str, GrowingPolicy | Transform], x: Tensor) -> dict[str, Call]:
-    return {name: lambda t=t: t(x) for name, t in made.items()}  # type: ignore[misc]
+def _applied(members: Mapping[str, GrowingPolicy | Transform], x: Tensor) -> dict[str, Call]:
+    return {name: lambda t=t: t(x) for name, t in members.items()}  # type: ignore[misc]
 
 
 def calls(section: str, skeleton: Skeleton, x: Tensor) -> dict[str, Call]:
@@ -110,8 +114,8 @@ def measure_section(
     )
     if not compiled or section not in ("policy", "transform"):
         return rows
-    made = every_policy(setting.skeleton) if section == "policy" else every_transform(setting.skeleton)
-    chosen = {n: made[n] for n in usable if n in COMPILED or (section == "transform" and only)}
+    members = every_policy(setting.skeleton) if section == "policy" else every_transform(setting.skeleton)
+    chosen = {n: members[n] for n in usable if n in COMPILED or (section == "transform" and only)}
     torch.compiler.reset()
     contestants = {name: with_compiled(policy, x) for name, policy in chosen.items()}
     if contestants:

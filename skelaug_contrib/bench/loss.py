@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
-from skelaug_contrib.bench.rows import META, Row, measure
+from skelaug_contrib.bench.measure import META
+from skelaug_contrib.bench.rows import Row, measure
 from skelaug_contrib.losses import hierarchical_losses, textbook_losses
 
 __all__ = ["FORMS", "LONGEST_TEXTBOOK", "measure_loss", "step"]

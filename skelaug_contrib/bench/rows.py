@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,14 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skelaug.commands.cost import launches, peak_bytes
-from skelaug.commands.timing import Times, machine, race
 from skelaug.skeleton import Skeleton, skeletons
+from skelaug_contrib.bench.measure import META, launches, machine, peak_bytes, race, ratio
 
-__all__ = ["META", "Row", "Setting", "markdown", "measure", "to_json"]
-
-#: Where launches are counted if there is no GPU.
-META = torch.device("meta")
+__all__ = ["Row", "Setting", "markdown", "measure", "to_json"]
 
 
 @dataclass(frozen=True)
@@ -78,10 +75,10 @@ class Row:
     launches: int | None = None
 
     @classmethod
-    def of(cls, section: str, name: str, setting: Mapping[str, Any], times: Times, **more: Any) -> Row:
-        """A row from the times of a race."""
-        low, high = times.quartiles
-        return cls(section, name, dict(setting), times.median, low, high, len(times.seconds), **more)
+    def of(cls, section: str, name: str, setting: Mapping[str, Any], seconds: Sequence[float], **more: Any) -> Row:
+        """A row from what :func:`~skelaug_contrib.bench.measure.race` found of one contestant."""
+        low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
+        return cls(section, name, dict(setting), median, low, high, len(seconds), **more)
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -117,8 +114,7 @@ def measure(
     for name, call in contestants.items():
         more: dict[str, Any] = {}
         if clone:
-            pairs = zip(times[name].seconds, times[""].seconds, strict=True)
-            more["over_clone"] = float(torch.tensor([a / b for a, b in pairs]).median())
+            more["over_clone"] = ratio(times[name], times[""])
         if memory and device.type in ("cpu", "cuda"):
             more["peak_mib"] = peak_bytes(call, device) / 2**20
         if device.type == "cuda":

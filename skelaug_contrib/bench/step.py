@@ -66,10 +66,10 @@ def measure_step(setting: Setting, rounds: int, encoder: str = "paper", queue: i
         x[..., there:] = 0
         batch = SkeletonBatch(x)
         described = setting.describe() | {"present": there, "encoder": encoder, "queue": queue}
-        made = {name: (setting.skeleton, encoder, name, queue, setting.device) for name in ("present", "all")}
+        settings = {name: (setting.skeleton, encoder, name, queue, setting.device) for name in ("present", "all")}
         contestants = {
-            "skelaug": ours(model(*made["present"]), batch),
-            "textbook": textbook(model(*made["all"]), batch),
+            "skelaug": ours(model(*settings["present"]), batch),
+            "textbook": textbook(model(*settings["all"]), batch),
         }
         rows += measure("step", contestants, described, setting.device, rounds, memory=True)
     return rows

@@ -7,24 +7,24 @@ several values measure every combination.
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from json import dumps
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from skelaug.commands import Refused, device, find_skeleton, positive
-from skelaug.commands.timing import machine
 from skelaug_contrib.bench import Row, Setting, augment, markdown, to_json
 from skelaug_contrib.bench.loss import measure_loss
+from skelaug_contrib.bench.measure import machine
 from skelaug_contrib.bench.step import WIDTHS, measure_step
 
-__all__ = ["add_arguments", "add_settings", "rows", "run", "settings"]
+__all__ = ["SECTIONS", "add_arguments", "add_settings", "rows", "run", "settings"]
 
-_SECTIONS = (*augment.SECTIONS, "loss", "step")
+SECTIONS = (*augment.SECTIONS, "loss", "step")
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 
 
@@ -52,26 +52,27 @@ def add_settings(parser: ArgumentParser) -> None:
 def add_arguments(parser: ArgumentParser) -> None:
     """What can be said on the command line."""
     add_settings(parser)
-    parser.add_argument("--sections", choices=_SECTIONS, nargs="+", default=list(_SECTIONS), help="what to measure")
+    parser.add_argument("--sections", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="what to measure")
     parser.add_argument("--only", default="", help="only transforms, policies and views with this in their name")
     parser.add_argument("--json", type=Path, help="write the numbers there too")
 
 
 def run(json: Path | None, sections: Sequence[str], only: str, **options: Any) -> None:
     """Measure and print a table a section."""
-    given = Namespace(**options)
-    about = machine(given.device)
+    chosen = Namespace(**options)
+    about = machine(chosen.device)
     print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)
-    found: list[Row] = []
+    measured: list[Row] = []
     for section in sections:
-        new = list(rows(section, given, only))
+        new = list(rows(section, chosen, only))
         if new:
             print(f"\n{markdown(new)}", flush=True)
-        found += new
-    if not found:
+        measured += new
+    if not measured:
         raise Refused(f"--only {only}: no transform, policy or view has that in its name")
     if json is not None:
-        _write(json, to_json(found, given.device))
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(dumps(to_json(measured, chosen.device), indent=1) + "\n", encoding="utf-8")
         print(f"\nwrote {json}")
 
 
@@ -103,8 +104,3 @@ def settings(options: Namespace) -> list[Setting]:
         Setting(batch, frames, find_skeleton(skeleton), persons, _DTYPES[dtype], options.device)
         for batch, frames, skeleton, persons, dtype in product
     ]
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

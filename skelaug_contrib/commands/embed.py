@@ -11,29 +11,32 @@ import numpy as np
 from skelaug import plot
 from skelaug.commands import Refused
 from skelaug_contrib.commands import evaluation
-from skelaug_contrib.evaluate import LINEAR, confusion, linear_probe, pictures
+from skelaug_contrib.evaluate import LINEAR, confusion, pictures
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What can be said on the command line."""
-    evaluation.add_run(parser)
-    evaluation.add_data(parser, out="folder for features.npz, projection.png and, with --probe, confusion.png")
-    parser.set_defaults(out=Path("out/embed"))
+    evaluation.add(parser, "standardize")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/embed"),
+        help="folder for features.npz, projection.png and, with --probe, confusion.png",
+    )
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test", "test_clean"), help="whose features"
     )
     parser.add_argument("--probe", action="store_true", help="train a linear classifier and draw its confusion matrix")
-    evaluation.add_standardize(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the classifier")
 
 
-def run(run: Path, data: Path, split: str, probe: bool, standardize: bool, seed: int, out: Path, **where: Any) -> None:
+def run(run: Path, split: str, probe: bool, seed: int, out: Path, **options: Any) -> None:
     """Encode the clips of a part, write the features, draw them."""
-    task = evaluation.open_task(run, data, **where)
+    task = evaluation.open_task(run, options)
     if split not in task.parts:
-        raise Refused(f"--split {split}: there is none; protocol {where['protocol']!r} has {', '.join(task.parts)}")
+        raise Refused(f"--split {split}: there is none; protocol {options['protocol']!r} has {', '.join(task.parts)}")
     labels, indices = task.labels(split), np.asarray(task.parts[split])
     with evaluation.refusing():
         features = task.embed(split)
@@ -45,18 +48,8 @@ def run(run: Path, data: Path, split: str, probe: bool, standardize: bool, seed:
             )
         }
         if probe:
-            train = task.embed("train")
-            schedule = LINEAR[task.spec.encoder.name]
-            held = None if task.validation is None else (task.embed("validation"), task.labels("validation"))
-            fit = linear_probe(
-                train,
-                task.labels("train"),
-                classes=len(task.names),
-                validation=held,
-                schedule=schedule,
-                standardize=standardize,
-                seed=seed,
-            )
+            inputs: dict[str, Any] = {part: task.embed(part) for part in ("train", "validation") if part in task.parts}
+            fit = evaluation.probe(task, inputs, LINEAR[task.spec.encoder.name], seed, options)
             arrays["prediction"] = fit.model(features).argmax(1).numpy()
             matrix = confusion(fit.model(features).argmax(1), labels, len(task.names))
             right = int(matrix.diag().sum())

@@ -18,113 +18,18 @@ from torch import Tensor, nn
 
 import skelaug
 from skelaug.commands import Refused, device, positive, whole
+from skelaug.commands.table import aligned
 from skelaug.transform import Transform
 from skelaug_contrib.checkpoint import EncoderSpec, load_encoder
 from skelaug_contrib.datasets import PreparedDataset, preparation, split
-from skelaug_contrib.evaluate import Schedule, accuracy, class_accuracy, confusion, embed, finetune
+from skelaug_contrib.evaluate import Fit, Schedule, accuracy, class_accuracy, confusion, embed, finetune, linear_probe
 
-__all__ = [
-    "Report",
-    "Task",
-    "add_data",
-    "add_run",
-    "add_schedule",
-    "add_seeds",
-    "add_standardize",
-    "add_training",
-    "open_task",
-    "rate",
-    "refusing",
-    "schedule",
-    "take_schedule",
-    "train",
-    "written",
-]
+__all__ = ["Report", "Task", "add", "open_task", "probe", "rate", "refusing", "train", "trained_by", "written"]
 
 _TESTS = ("validation", "test", "test_clean")
 _AUGMENT = ("basic", "normal")
+_SCHEDULE = ("epochs", "lr", "milestones", "train_batch")
 _REFERENCE = "(The reference implementation chose epoch, checkpoint and fusion weights on the test set.)"
-
-
-def add_run(parser: ArgumentParser, name: str = "run") -> None:
-    """The pretrained encoder."""
-    what = "" if name == "run" else f" of the {name} stream"
-    parser.add_argument(
-        name, type=Path, help=f"folder of a run of skelaug pretrain{what}, or its encoder.safetensors alone"
-    )
-
-
-def add_data(parser: ArgumentParser, out: str = "write the report as JSON to this file, too") -> None:
-    """The data, the split, the device and where to write."""
-    add = parser.add_argument
-    add("data", type=Path, help="folder of a prepared data set, as skelaug prepare writes it")
-    add("--protocol", default="xview", help="name of the split into training and test part, such as xview or xsub")
-    add(
-        "--validation-subjects",
-        type=whole,
-        default=0,
-        help="hold out so many whole subjects of the training part (all their cameras); every choice is made on them. "
-        "Use the number that the run was pretrained with",
-    )
-    add("--device", type=device, default="cpu", help="where to work, such as cpu or cuda")
-    add("--batch", type=positive, default=256, help="clips encoded at a time")
-    add("--out", type=Path, help=out)
-    parser.epilog = (
-        "Choices (epoch, fusion weights) are made on validation subjects, and without any no choice is made; the test "
-        "part is used once, at the end. test_clean, where the data set has it, leaves out test clips that also occur "
-        f"among the training clips. {_REFERENCE}"
-    )
-
-
-def add_seeds(parser: ArgumentParser) -> None:
-    """Over how many seeds."""
-    parser.add_argument("--seeds", type=positive, default=3, help="train so often; mean and standard deviation go out")
-
-
-def add_schedule(parser: ArgumentParser) -> None:
-    """The training; what is left out is the paper's."""
-    add = parser.add_argument
-    add(
-        "--epochs",
-        type=positive,
-        help="the paper's if left out; with another number warm-up and milestones move in proportion",
-    )
-    add("--lr", type=rate, help="learning rate after warm-up; the paper's if left out")
-    add(
-        "--milestones",
-        type=whole,
-        nargs="+",
-        help="epochs at which the rate falls to a tenth; the paper's if left out",
-    )
-    add("--train-batch", type=positive, help="clips a training step; the paper's if left out")
-
-
-def add_standardize(parser: ArgumentParser) -> None:
-    """How the linear classifier sees features."""
-    parser.add_argument(
-        "--standardize",
-        action="store_true",
-        help="train the classifier on features of mean 0 and variance 1: not the paper's way, but better for few clips "
-        "and for features that hardly vary",
-    )
-
-
-def add_training(parser: ArgumentParser) -> None:
-    """Augmentation and loading, where the encoder is trained."""
-    add = parser.add_argument
-    add(
-        "--augment",
-        choices=("none", *_AUGMENT),
-        default="none",
-        help="HiCLR's basic, or basic and normal, augmentations on training clips; the paper has none",
-    )
-    add("--workers", type=whole, default=0, help="processes that load clips")
-
-
-def take_schedule(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of :func:`add_schedule`, and the others."""
-    mine = {name: options[name] for name in ("epochs", "lr", "milestones", "train_batch")}
-    return mine, {name: value for name, value in options.items() if name not in mine}
 
 
 def rate(text: str) -> float:
@@ -138,15 +43,72 @@ def rate(text: str) -> float:
     return value
 
 
-def schedule(paper: Mapping[str, Schedule], encoder: str, options: Mapping[str, Any]) -> Schedule:
-    """The paper's schedule for an encoder, changed by the options of :func:`add_schedule`."""
-    chosen = paper[encoder]
-    if options["epochs"] is not None:
-        chosen = chosen.lasting(options["epochs"])
-    named = {"lr": options["lr"], "milestones": options["milestones"], "batch": options["train_batch"]}
-    changes = {name: value for name, value in named.items() if value is not None}
-    return replace(
-        chosen, **changes | ({"milestones": tuple(changes["milestones"])} if "milestones" in changes else {})
+#: What the commands share on the command line, by group.
+_OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "data": {
+        "data": {"type": Path, "help": "folder of a prepared data set, as skelaug prepare writes it"},
+        "--protocol": {
+            "default": "xview",
+            "help": "name of the split into training and test part, such as xview or xsub",
+        },
+        "--validation-subjects": {
+            "type": whole,
+            "default": 0,
+            "help": "hold out so many whole subjects of the training part (all their cameras); every choice is made on "
+            "them. Use the number that the run was pretrained with",
+        },
+        "--device": {"type": device, "default": "cpu", "help": "where to work, such as cpu or cuda"},
+        "--batch": {"type": positive, "default": 256, "help": "clips encoded at a time"},
+    },
+    "out": {"--out": {"type": Path, "help": "write the report as JSON to this file, too"}},
+    "seeds": {
+        "--seeds": {"type": positive, "default": 3, "help": "train so often; mean and standard deviation go out"}
+    },
+    "schedule": {
+        "--epochs": {
+            "type": positive,
+            "help": "the paper's if left out; with another number warm-up and milestones move in proportion",
+        },
+        "--lr": {"type": rate, "help": "learning rate after warm-up; the paper's if left out"},
+        "--milestones": {
+            "type": whole,
+            "nargs": "+",
+            "help": "epochs at which the rate falls to a tenth; the paper's if left out",
+        },
+        "--train-batch": {"type": positive, "help": "clips a training step; the paper's if left out"},
+    },
+    "standardize": {
+        "--standardize": {
+            "action": "store_true",
+            "help": "train the classifier on features of mean 0 and variance 1: not the paper's way, but better for "
+            "few clips and for features that hardly vary",
+        }
+    },
+    "training": {
+        "--augment": {
+            "choices": ("none", *_AUGMENT),
+            "default": "none",
+            "help": "HiCLR's basic, or basic and normal, augmentations on training clips; the paper has none",
+        },
+        "--workers": {"type": whole, "default": 0, "help": "processes that load clips"},
+    },
+}
+
+
+def add(parser: ArgumentParser, *groups: str, runs: Sequence[str] = ("run",)) -> None:
+    """Add the pretrained runs, the data and other groups of :data:`_OPTIONS`."""
+    for name in runs:
+        what = "" if name == "run" else f" of the {name} stream"
+        parser.add_argument(
+            name, type=Path, help=f"folder of a run of skelaug pretrain{what}, or its encoder.safetensors alone"
+        )
+    for group in ("data", *groups):
+        for name, option in _OPTIONS[group].items():
+            parser.add_argument(name, **option)
+    parser.epilog = (
+        "Choices (epoch, fusion weights) are made on validation subjects, and without any no choice is made; the test "
+        "part is used once, at the end. test_clean, where the data set has it, leaves out test clips that also occur "
+        f"among the training clips. {_REFERENCE}"
     )
 
 
@@ -195,29 +157,54 @@ class Task:
         return embed(model, self.dataset, indices, self.prepare, batch=self.batch, device=self.device).cpu()
 
 
-def open_task(run: Path, data: Path, protocol: str, validation_subjects: int, device: torch.device, batch: int) -> Task:
-    """Open an encoder and a data set that fit each other.
+def open_task(run: Path, options: Mapping[str, Any]) -> Task:
+    """Open an encoder and a data set that fit each other, by the options of the group ``data``.
 
     Raises:
         Refused: one of them cannot be read, they do not fit, or the split does not exist.
     """
+    data, protocol = options["data"], options["protocol"]
     with refusing():
         encoder, spec = load_encoder(run)
         dataset = PreparedDataset.open(data)
-        found = split(dataset, protocol, validation_subjects=validation_subjects or None)
+        indices = split(dataset, protocol, validation_subjects=options["validation_subjects"] or None)
     ours, theirs = spec.skeleton, dataset.skeleton
     if (ours.joints, ours.parents) != (theirs.joints, theirs.parents):
         raise Refused(
             f"{run}: the encoder was trained on the skeleton {ours.name!r} ({len(ours)} joints), the clips of {data} "
             f"have {theirs.name!r} ({len(theirs)} joints); both must be the same"
         )
-    parts = {name: indices for name, indices in found.items() if len(indices)}
+    parts = {name: part for name, part in indices.items() if len(part)}
     for needed in ("train", "test"):
         if needed not in parts:
             raise Refused(f"{data}: protocol {protocol!r} has no {needed} clips")
     names = [str(name) for name in dataset.class_names]
     prepare = preparation(spec.skeleton, spec.frames, spec.center, spec.stream, spec.align, spec.size)
-    return Task(encoder.eval(), spec, dataset, parts, prepare, names, device, batch)
+    return Task(encoder.eval(), spec, dataset, parts, prepare, names, options["device"], options["batch"])
+
+
+def trained_by(paper: Mapping[str, Schedule], task: Task, options: Mapping[str, Any]) -> Schedule:
+    """The paper's schedule for the task's encoder, changed by the options of the group ``schedule``."""
+    chosen = paper[task.spec.encoder.name]
+    if options["epochs"] is not None:
+        chosen = chosen.lasting(options["epochs"])
+    named = {"lr": options["lr"], "milestones": options["milestones"], "batch": options["train_batch"]}
+    return replace(chosen, **{name: value for name, value in named.items() if value is not None})
+
+
+def probe(
+    task: Task, features: Mapping[str, Tensor], schedule: Schedule, seed: int, options: Mapping[str, Any]
+) -> Fit[nn.Linear]:
+    """Train a linear classifier on features of the parts; the epoch is chosen on validation where there is any."""
+    return linear_probe(
+        features["train"],
+        task.labels("train"),
+        classes=len(task.names),
+        validation=None if task.validation is None else (features["validation"], task.labels("validation")),
+        schedule=schedule,
+        standardize=options["standardize"],
+        seed=seed,
+    )
 
 
 def train(
@@ -226,12 +213,11 @@ def train(
     clips: Any,
     schedule: Schedule,
     seed: int,
-    augment: str,
-    workers: int,
+    options: Mapping[str, Any],
     variant: str = "",
 ) -> None:
-    """Fine-tune on some clips and report the scores."""
-    spec = task.spec
+    """Fine-tune on some clips, by the options of the group ``training``, and report the scores."""
+    spec, augment = task.spec, options["augment"]
     prepare = None
     if augment != "none":
         views = skelaug.policies.hiclr(spec.skeleton, stream=spec.stream)
@@ -250,7 +236,7 @@ def train(
             dropout=0.0 if spec.encoder.name == "dsta" else None,  # as the paper
             seed=seed,
             device=task.device,
-            workers=workers,
+            workers=options["workers"],
         )
     if task.validation is not None:
         report.choose(**({"variant": variant} if variant else {}), seed=seed, epoch=fit.epoch)
@@ -273,12 +259,14 @@ class Report:
     Args:
         command: which command it is.
         task: what is evaluated.
-        about: further facts, for the JSON file: the run, the settings.
+        about: further facts, for the JSON file: the run, the options, the schedule.
     """
 
     def __init__(self, command: str, task: Task, about: Mapping[str, Any]) -> None:
         self.task = task
-        self.about = {"command": command, **_jsonable(about), "skelaug": skelaug.__version__}
+        left_out = ("out", "seeds", "workers", *_SCHEDULE)
+        facts = {name: value for name, value in about.items() if name not in left_out}
+        self.about = {"command": command, **_jsonable(facts), "skelaug": skelaug.__version__}
         self.scores: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.chosen: list[Any] = []
 
@@ -296,7 +284,7 @@ class Report:
     def finish(self, out: Path | None) -> None:
         """Print the table and, with ``out``, write the JSON file."""
         print(self._table())
-        seeds = max(len(found) for found in self.scores.values())
+        seeds = max(len(scores) for scores in self.scores.values())
         if seeds > 1:
             print(f"mean ± standard deviation over {seeds} seeds")
         if self.task.validation is not None:
@@ -313,25 +301,16 @@ class Report:
         variants = any(variant for variant, _ in self.scores)
         head = [*(["variant"] if variants else []), "split", "clips", "accuracy %", "per class %"]
         rows = []
-        for (variant, part), found in self.scores.items():
-            values = [_spread([100 * score[i] for score in found]) for i in range(2)]
+        for (variant, part), scores in self.scores.items():
+            values = [_spread([100 * score[i] for score in scores]) for i in range(2)]
             rows.append([*([variant] if variants else []), part, str(len(self.task.parts[part])), *values])
-        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-        lines = [head, ["─" * width for width in widths], *rows]
-        text = len(head) - 3  # columns of words stand left, numbers right
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) if i < text else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        )
+        return aligned(head, rows, words=len(head) - 3)
 
     def _dict(self) -> dict[str, Any]:
         results = []
-        for (variant, part), found in self.scores.items():
+        for (variant, part), scores in self.scores.items():
             own = {"variant": variant} if variant else {}
-            columns = zip(("accuracy", "class_accuracy"), zip(*found, strict=True), strict=True)
+            columns = zip(("accuracy", "class_accuracy"), zip(*scores, strict=True), strict=True)
             numbers = {name: _summary(values) for name, values in columns}
             results.append({**own, "split": part, "clips": len(self.task.parts[part]), **numbers})
         return {**self.about, "chosen_on_validation": self.chosen, "results": results}

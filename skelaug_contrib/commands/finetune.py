@@ -14,20 +14,14 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What can be said on the command line."""
-    evaluation.add_run(parser)
-    evaluation.add_data(parser)
-    evaluation.add_seeds(parser)
-    evaluation.add_schedule(parser)
-    evaluation.add_training(parser)
+    evaluation.add(parser, "out", "seeds", "schedule", "training")
 
 
-def run(run: Path, data: Path, seeds: int, augment: str, workers: int, out: Path | None, **options: Any) -> None:
+def run(run: Path, seeds: int, out: Path | None, **options: Any) -> None:
     """Train once a seed, report."""
-    settings, where = evaluation.take_schedule(options)
-    task = evaluation.open_task(run, data, **where)
-    schedule = evaluation.schedule(FINETUNE, task.spec.encoder.name, settings)
-    about = {"run": run, "data": data, **where, "augment": augment, "schedule": schedule}
-    report = evaluation.Report("finetune", task, about)
+    task = evaluation.open_task(run, options)
+    schedule = evaluation.trained_by(FINETUNE, task, options)
+    report = evaluation.Report("finetune", task, {"run": run, **options, "schedule": schedule})
     for seed in range(seeds):
-        evaluation.train(task, report, task.parts["train"], schedule, seed, augment, workers)
+        evaluation.train(task, report, task.parts["train"], schedule, seed, options)
     report.finish(out)

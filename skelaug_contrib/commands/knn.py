@@ -15,18 +15,17 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What can be said on the command line."""
-    evaluation.add_run(parser)
-    evaluation.add_data(parser)
+    evaluation.add(parser, "out")
     parser.add_argument("--k", type=positive, default=20, help="how many neighbours vote")
     parser.add_argument(
         "--temperature", type=evaluation.rate, default=0.1, help="a vote weighs exp(cosine / temperature)"
     )
 
 
-def run(run: Path, data: Path, k: int, temperature: float, out: Path | None, **where: Any) -> None:
+def run(run: Path, k: int, temperature: float, out: Path | None, **options: Any) -> None:
     """Encode both parts, let the neighbours vote, report."""
-    task = evaluation.open_task(run, data, **where)
-    report = evaluation.Report("knn", task, {"run": run, "data": data, "k": k, "temperature": temperature, **where})
+    task = evaluation.open_task(run, options)
+    report = evaluation.Report("knn", task, {"run": run, "k": k, "temperature": temperature, **options})
     with evaluation.refusing():
         train, labels = task.embed("train"), task.labels("train")
         for part in task.tests:

@@ -46,8 +46,8 @@ def parse(name: str, arguments: list[str]) -> dict[str, Any]:
     parser.link_arguments("dataset", "data.path")
     options = parser.parse_args(arguments)
     try:
-        found = parser.instantiate(options)
-        config = PretrainConfig(**{key: found[key] for key in PretrainConfig.__dataclass_fields__})
+        settings = parser.instantiate(options)
+        config = PretrainConfig(**{key: settings[key] for key in PretrainConfig.__dataclass_fields__})
     except ValueError as error:
         parser.error(str(error))
     return {"config": config, "out": options["out"], "resume": options["resume"]}
@@ -61,11 +61,11 @@ class _ConfigFile(ActionConfigFile):
     """A file, or the name of one that comes with the package."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: Any = None) -> None:
-        known = shipped()
+        files = shipped()
         if not Path(values).exists():
-            if values not in known:
-                parser.error(f"--config {values}: no such file; shipped are {', '.join(known)}")
-            values = str(known[values])
+            if values not in files:
+                parser.error(f"--config {values}: no such file; shipped are {', '.join(files)}")
+            values = str(files[values])
         super().__call__(parser, cfg, values, option_string)  # type: ignore[no-untyped-call]
 
 

@@ -14,8 +14,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What can be said on the command line."""
-    evaluation.add_run(parser)
-    evaluation.add_data(parser)
+    evaluation.add(parser, "out", "seeds", "schedule", "training")
     parser.add_argument(
         "--share",
         type=_share,
@@ -23,9 +22,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[0.01, 0.1],
         help="of the training clips of each class that keep their label; each is an evaluation of its own",
     )
-    evaluation.add_seeds(parser)
-    evaluation.add_schedule(parser)
-    evaluation.add_training(parser)
 
 
 def _share(text: str) -> float:
@@ -35,24 +31,13 @@ def _share(text: str) -> float:
     return value
 
 
-def run(
-    run: Path,
-    data: Path,
-    share: list[float],
-    seeds: int,
-    augment: str,
-    workers: int,
-    out: Path | None,
-    **options: Any,
-) -> None:
+def run(run: Path, share: list[float], seeds: int, out: Path | None, **options: Any) -> None:
     """Draw the labelled clips and train on them, once a share and seed; report."""
-    settings, where = evaluation.take_schedule(options)
-    task = evaluation.open_task(run, data, **where)
-    schedule = evaluation.schedule(SEMI, task.spec.encoder.name, settings)
-    about = {"run": run, "data": data, **where, "share": share, "augment": augment, "schedule": schedule}
-    report = evaluation.Report("semi", task, about)
+    task = evaluation.open_task(run, options)
+    schedule = evaluation.trained_by(SEMI, task, options)
+    report = evaluation.Report("semi", task, {"run": run, "share": share, **options, "schedule": schedule})
     for part in share:
         for seed in range(seeds):
             chosen = labelled(task.dataset.label, task.parts["train"], part, seed)
-            evaluation.train(task, report, chosen, schedule, seed, augment, workers, variant=f"{100 * part:g} %")
+            evaluation.train(task, report, chosen, schedule, seed, options, variant=f"{100 * part:g} %")
     report.finish(out)

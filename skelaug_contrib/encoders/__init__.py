@@ -34,9 +34,9 @@ def build(name: str, skeleton: Skeleton, **options: Any) -> PersonEncoder:
         16
     """
     encoder = _ENCODERS[check.choice("build", "name", name, tuple(_ENCODERS))]
-    given = {option: value for option, value in options.items() if value is not None}
+    chosen = {option: value for option, value in options.items() if value is not None}
     allowed = [option for option in inspect.signature(encoder).parameters if option != "skeleton"]
-    for option in given:
+    for option in chosen:
         if option not in allowed:
             raise TypeError(f"build({name!r}, {option}=…): {name} has no such option; it has {', '.join(allowed)}")
-    return encoder(skeleton, **given)
+    return encoder(skeleton, **chosen)

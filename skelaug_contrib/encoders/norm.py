@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from skelaug_contrib import distributed
+from skelaug_contrib import arguments, distributed
 
 __all__ = ["BatchNorm", "sync_batch_norm"]
 
@@ -26,10 +26,7 @@ class BatchNorm(_BatchNorm):
 
     Args:
         num_features: C, the size of dimension 1.
-        eps: added to the variance.
-        momentum: of the running statistics; ``None`` for a cumulative average.
-        affine: learn a weight and a bias a channel.
-        track_running_stats: keep running statistics for evaluation.
+        **options: those of :class:`torch.nn.BatchNorm1d`: eps, momentum, affine, track_running_stats.
         over_ranks: in training mode, reduce over all ranks of ``torch.distributed``; every rank must then call it
             equally often. :func:`sync_batch_norm` sets it.
 
@@ -39,17 +36,8 @@ class BatchNorm(_BatchNorm):
         torch.Size([4, 3, 5])
     """
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        over_ranks: bool = False,
-    ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+    def __init__(self, num_features: int, *, over_ranks: bool = False, **options: Any) -> None:
+        super().__init__(num_features, **options)
         self.over_ranks = over_ranks
 
     def forward(self, input: Tensor, present: Tensor | None = None) -> Tensor:
@@ -131,35 +119,26 @@ def _over_ranks(mean: Tensor, var: Tensor, count: Tensor) -> tuple[Tensor, Tenso
 
 
 def sync_batch_norm(module: nn.Module) -> nn.Module:
-    """Replace every batch norm by one whose statistics span all ranks, on CPU (gloo) as well as on GPUs.
+    """Make every batch norm one whose statistics span all ranks, on CPU (gloo) as well as on GPUs.
 
-    ``torch.nn.SyncBatchNorm`` refuses CPU tensors. Parameters and buffers stay the same objects under the same names,
-    so an optimiser made before and checkpoints of either kind still fit. Without ``torch.distributed`` the result
+    ``torch.nn.SyncBatchNorm`` refuses CPU tensors. The layers themselves become of another class, so an optimiser that
+    was built before and checkpoints of either kind still fit. Without ``torch.distributed`` the result
     computes what the original did.
 
     Args:
         module: changed in place.
 
     Returns:
-        The module, or its replacement if it is a batch norm itself.
+        The module.
 
     Example:
         >>> model = sync_batch_norm(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)))
         >>> print(*(name for name in model.state_dict() if name.startswith("1.")))
         1.weight 1.bias 1.running_mean 1.running_var 1.num_batches_tracked
     """
-    if isinstance(module, _BatchNorm):
-        new = BatchNorm(
-            module.num_features,
-            module.eps,
-            module.momentum,
-            module.affine,
-            module.track_running_stats,
-            over_ranks=True,
-        )
-        for name, value in (*module.named_parameters(), *module.named_buffers()):
-            setattr(new, name, value)
-        return new.train(module.training)
-    for name, child in module.named_children():
-        setattr(module, name, sync_batch_norm(child))
+    arguments.instance("sync_batch_norm", "module", module, nn.Module, "a torch.nn.Module")
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.__class__ = BatchNorm
+            layer.over_ranks = True  # type: ignore[assignment]
     return module

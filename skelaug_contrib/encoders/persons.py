@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from skelaug import Skeleton, SkeletonBatch, check
 from skelaug.rows import known, take
+from skelaug_contrib import arguments
 
 __all__ = ["PersonEncoder", "people"]
 
@@ -29,7 +30,7 @@ def people(mask: Tensor) -> Tensor:
         >>> people(mask)
         tensor([1, 2])
     """
-    return _anywhere(mask).nonzero()[:, 0]
+    return _anywhere(arguments.tensor("people", "mask", mask, "N T V M", "bool")).nonzero()[:, 0]
 
 
 def _anywhere(mask: Tensor) -> Tensor:
@@ -91,8 +92,13 @@ class PersonEncoder(nn.Module, ABC):
 
         Raises:
             TypeError: ``x`` or ``people`` is of the wrong type.
-            ValueError: a shape does not fit the encoder.
+            ValueError: a shape or a device does not fit the encoder, or a slot is not in the batch.
         """
+        who = type(self).__name__
+        wanted = "a SkeletonBatch or a tensor (N, C, T, V, M)"
+        arguments.instance(who, "x", x, SkeletonBatch | Tensor, wanted)  # type: ignore[arg-type]
+        if isinstance(x, Tensor):
+            arguments.tensor(who, "x", x, "N C T V M")
         batch = x if isinstance(x, SkeletonBatch) else SkeletonBatch(x)
         self._check(batch, people)
         slots = _Slots.of(batch, people, self.persons)
@@ -107,27 +113,27 @@ class PersonEncoder(nn.Module, ABC):
 
     def _check(self, batch: SkeletonBatch, people: Tensor | None) -> None:
         who, v = type(self).__name__, len(self.skeleton)
+        if batch.x.device != self.graph.device:
+            raise ValueError(
+                f"{who}(x=…): x is on {batch.x.device}, the encoder on {self.graph.device}; move one of them"
+            )
         shape = tuple(batch.x.shape)
         if shape[1] != self.channels or shape[3] != v or shape[2] < 1:
             raise ValueError(
-                f"{who}: made for {self.channels} channels and the {v} joints of {self.skeleton!r}, needs "
+                f"{who}(x=…): made for {self.channels} channels and the {v} joints of {self.skeleton!r}, needs "
                 f"(N, {self.channels}, T, {v}, M) with T ≥ 1, got {shape}"
             )
         if self.training and batch.graph is not None:
             got, k = tuple(batch.graph.shape[1:-2]), self.graph.shape[0]
             if got not in ((k,), (self.layers, k)):
                 raise ValueError(
-                    f"{who}: the batch's graph must be (N, {k}, {v}, {v}) or (N, {self.layers}, {k}, {v}, {v}), got "
-                    f"{tuple(batch.graph.shape)}; DropEdges and AddEdges take graph=encoder.graph, "
+                    f"{who}(x=…): the batch's graph must be (N, {k}, {v}, {v}) or (N, {self.layers}, {k}, {v}, {v}), "
+                    f"got {tuple(batch.graph.shape)}; DropEdges and AddEdges take graph=encoder.graph, "
                     f"layers=encoder.layers"
                 )
-        if people is None:
-            return
-        if not isinstance(people, Tensor) or people.dtype != torch.int64:
-            got_type = people.dtype if isinstance(people, Tensor) else type(people).__name__
-            raise TypeError(f"{who}(…, people): people must be an int64 tensor, as people(mask) gives, got {got_type}")
-        if people.ndim != 1:
-            raise ValueError(f"{who}(…, people): people must be (P,), slots n · M + m, got {tuple(people.shape)}")
+        if people is not None:
+            without_values = isinstance(people, Tensor) and people.is_meta
+            arguments.tensor(who, "people", people, "P", "int64", like=batch.x if without_values else None)
 
 
 @dataclass(frozen=True)

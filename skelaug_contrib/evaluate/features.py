@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import skelaug
 from skelaug import Skeleton, SkeletonBatch, check
 from skelaug.functional import space
 from skelaug.transform import Transform
+from skelaug_contrib import arguments
 from skelaug_contrib.datasets import EpochBatches, PreparedDataset, loader
 
 __all__ = ["Coordinates", "embed"]
@@ -40,7 +43,8 @@ def embed(
         float32 ``(S, D)`` on ``device``: features, or logits where the encoder is a classifier.
 
     Raises:
-        ValueError: there is no index.
+        TypeError: an argument is of another type.
+        ValueError: there is no index, or one that is not of the data set.
 
     Example:
         >>> import tempfile
@@ -59,8 +63,8 @@ def embed(
         ...     embed(Coordinates(), clips, [1, 0], preparation(skeleton, frames=10)).shape
         torch.Size([2, 750])
     """
-    if not len(indices):
-        raise ValueError("embed(indices=[]): needs at least one clip")
+    indices = check_clips("embed", dataset, indices, prepare, encoder=encoder)
+    check.count("embed", "batch", batch)
     training = encoder.training
     encoder.to(device).eval()
     try:
@@ -75,6 +79,32 @@ def embed(
         return torch.cat(parts)
     finally:
         encoder.train(training)
+
+
+def check_clips(who: str, dataset: Any, indices: Any, prepare: Any, *, encoder: Any) -> NDArray[np.int64]:
+    """The indices as an array, once they and what goes with them are what an evaluation needs."""
+    arguments.instance(who, "encoder", encoder, nn.Module, "a torch.nn.Module")
+    arguments.instance(who, "dataset", dataset, PreparedDataset, "a PreparedDataset")
+    arguments.instance(who, "prepare", prepare, Transform, "a transform, as preparation(…) gives it")
+    name = "train" if who == "finetune" else "indices"
+    clips = whole_numbers(who, name, indices, len(dataset))
+    if not len(clips):
+        raise ValueError(f"{who}({name}=[]): {name} must name at least one clip")
+    return clips
+
+
+def whole_numbers(who: str, name: str, values: Any, below: int | None = None) -> NDArray[np.int64]:
+    """``values`` as int64 ``(S,)``, each ≥ 0 and, where that is given, smaller than ``below``."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError):
+        array = np.empty(())
+    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
+        raise ValueError(f"{who}({name}=…): {name} must be whole numbers (S,), got {type(values).__name__}")
+    if array.size and (array.min() < 0 or (below is not None and array.max() >= below)):
+        most = "" if below is None else f" and < {below}"
+        raise ValueError(f"{who}({name}=…): {name} must be ≥ 0{most}, got {array.min()} … {array.max()}")
+    return array.astype(np.int64)
 
 
 class Coordinates(nn.Module):
@@ -104,6 +134,7 @@ class Coordinates(nn.Module):
     def forward(self, batch: Tensor | SkeletonBatch, people: Tensor | None = None) -> Tensor:
         """Coordinates ``(N, C·T·V·M)``; ``people`` makes no difference."""
         x = batch.x if isinstance(batch, SkeletonBatch) else batch
+        arguments.tensor("Coordinates", "batch", x, "N C T V M")
         if self.shoulders is not None:
             left, right = self.shoulders
             across = x[:, :, 0, right, 0] - x[:, :, 0, left, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ import skelaug
 from skelaug import SkeletonBatch, check
 from skelaug.transform import Transform
 from skelaug.transforms import PersonDrop, PersonSwap
+from skelaug_contrib import arguments
 from skelaug_contrib.datasets import EpochBatches, PreparedDataset, loader
-from skelaug_contrib.evaluate.features import embed
-from skelaug_contrib.evaluate.linear import check_loss
-from skelaug_contrib.evaluate.schedule import FINETUNE, Fit, Schedule
+from skelaug_contrib.evaluate.features import check_clips, embed, whole_numbers
+from skelaug_contrib.evaluate.schedule import FINETUNE, Fit, Schedule, fit
 from skelaug_contrib.evaluate.scores import accuracy, check_labels
 
 __all__ = ["Classifier", "finetune", "labelled"]
@@ -41,8 +42,9 @@ class Classifier(nn.Module):
 
     def __init__(self, encoder: nn.Module, classes: int, width: int | None = None) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.head = nn.Linear(int(encoder.width) if width is None else width, classes)  # type: ignore[arg-type]
+        self.encoder = arguments.instance("Classifier", "encoder", encoder, nn.Module, "a torch.nn.Module")
+        wide = getattr(encoder, "width", None) if width is None else width
+        self.head = nn.Linear(check.count("Classifier", "width", wide), check.count("Classifier", "classes", classes))
 
     def forward(self, batch: Tensor | SkeletonBatch, people: Tensor | None = None) -> Tensor:
         """Logits ``(N, classes)``."""
@@ -87,10 +89,16 @@ def finetune(
         The classifier, in eval mode; ``embed(fit.model, dataset, indices, prepare)`` are its logits.
 
     Raises:
-        ValueError: labels are off or the training diverged.
+        TypeError: an argument is of another type.
+        ValueError: indices or labels are off, or the training diverged.
 
     Source: fine-tuning of HiCLR (AAAI 2023), the schedule of its released code.
     """
+    check_clips("finetune", dataset, train, prepare, encoder=encoder)
+    check.count("finetune", "seed", seed, low=0)
+    arguments.instance("finetune", "schedule", schedule, Schedule, "a Schedule, such as FINETUNE['stgcn']")
+    if dropout is not None:
+        check.number("finetune", "dropout", dropout, low=0, high=1)
     labels = torch.as_tensor(np.asarray(dataset.label))
     check_labels("finetune", "train", labels[torch.as_tensor(train)], len(train), classes)
     ready = prepare if prepare_train is None else prepare_train
@@ -101,33 +109,27 @@ def finetune(
         model = Classifier(copy.deepcopy(encoder).requires_grad_(True), classes).to(where)
         for module in model.modules():
             if dropout is not None and isinstance(module, nn.Dropout):
-                module.p = check.number("finetune", "dropout", dropout, low=0, high=1)
-        optimizer = schedule.optimizer(model.parameters())
+                module.p = dropout
         # A last, smaller batch would give poor batch statistics; it is dropped where there is a full one.
         sampler = EpochBatches(train, schedule.batch, seed, drop_last=len(train) >= schedule.batch)
         batches = loader(dataset, sampler, workers)
-        best, state = Fit(model, schedule.epochs, None), None
-        progress = tqdm(range(schedule.epochs), desc=f"seed {seed}", unit=" epochs", disable=None, file=sys.stderr)
-        for epoch in progress:
+        progress = tqdm(total=schedule.epochs, desc=f"seed {seed}", unit=" epochs", disable=None, file=sys.stderr)
+
+        def losses(epoch: int) -> Iterator[Tensor]:
             sampler.set_position(epoch, 0)
-            optimizer.param_groups[0]["lr"] = schedule.rate(epoch)
             model.train()
             for clips in batches:
                 batch = ready(clips.batch.to(where), keys=skelaug.random.keys(seed, epoch, clips.ids.to(where)))
-                loss = cross_entropy(model(batch, None if slots_move else clips.people.to(where)), batch.label)
-                optimizer.zero_grad()
-                torch.autograd.backward(loss)
-                optimizer.step()
-            check_loss("finetune", loss, schedule, epoch)
-            if validation is not None and len(validation):
-                logits = embed(model, dataset, validation, prepare, device=where)
-                score = accuracy(logits.argmax(1).cpu(), labels[torch.as_tensor(validation)])
-                if best.validation is None or score >= best.validation:
-                    best, state = Fit(model, epoch + 1, score), copy.deepcopy(model.state_dict())
-    if state is not None:
-        model.load_state_dict(state)
-    model.eval()
-    return best
+                yield cross_entropy(model(batch, None if slots_move else clips.people.to(where)), batch.label)
+            progress.update()
+
+        def score() -> float:
+            logits = embed(model, dataset, validation, prepare, device=where)
+            return accuracy(logits.argmax(1).cpu(), labels[torch.as_tensor(validation)])
+
+        held_out = validation is not None and len(validation)
+        with progress:
+            return fit("finetune", model, schedule, losses, score if held_out else None)
 
 
 def _accelerator(device: torch.device) -> str:
@@ -159,8 +161,10 @@ def labelled(labels: Any, indices: Any, share: float, seed: int = 0) -> np.ndarr
         (13, 3)
     """
     check.number("labelled", "share", share, low=1e-9, high=1)
-    clips = torch.as_tensor(np.asarray(indices), dtype=torch.int64)
-    classes = torch.as_tensor(np.asarray(labels), dtype=torch.int64)[clips]
+    check.count("labelled", "seed", seed, low=0)
+    every = torch.from_numpy(whole_numbers("labelled", "labels", labels))
+    clips = torch.from_numpy(whole_numbers("labelled", "indices", indices, len(every)))
+    classes = every[clips]
     check_labels("labelled", "labels", classes, len(clips))
     shuffled = torch.randperm(len(clips), generator=torch.Generator().manual_seed(seed))
     chosen = []

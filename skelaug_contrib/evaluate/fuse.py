@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from skelaug import check
+from skelaug_contrib import arguments
 from skelaug_contrib.evaluate.scores import accuracy, check_features, check_labels
 
 __all__ = ["choose_weights", "combine"]
@@ -34,12 +36,11 @@ def combine(logits: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
         >>> combine([torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 3.0]])], (0.6, 0.4))
         tensor([[0.6000, 1.2000]])
     """
-    shapes = [tuple(stream.shape) for stream in logits]
-    if not logits or len(set(shapes)) > 1 or len(weights) != len(logits):
-        raise ValueError(
-            f"combine: needs logits of one shape (S, classes) and one weight a stream, got shapes {shapes} and weights "
-            f"{tuple(weights)}"
-        )
+    _check_logits("combine", logits)
+    if not isinstance(weights, list | tuple) or len(weights) != len(logits):
+        raise ValueError(f"combine(weights={weights!r}): weights must be {len(logits)} numbers, one a stream")
+    for weight in weights:
+        check.number("combine", "weights", weight)
     return torch.stack([weight * stream for weight, stream in zip(weights, logits, strict=True)]).sum(0)
 
 
@@ -64,14 +65,26 @@ def choose_weights(logits: Sequence[Tensor], labels: Tensor) -> tuple[tuple[floa
         >>> choose_weights([good, noise], torch.arange(4))
         ((0.4, 0.2), 1.0)
     """
-    if not logits:
-        raise ValueError("choose_weights(logits=[]): needs the logits of at least one stream")
+    _check_logits("choose_weights", logits)
     for stream in logits:
         check_features("choose_weights", "logits", stream)
     check_labels("choose_weights", "labels", labels, len(logits[0]), logits[0].shape[1])
     scored = [(accuracy(combine(logits, weights).argmax(1), labels), weights) for weights in _grid(len(logits))]
     score, weights = max(scored, key=lambda pair: pair[0])  # the first of equal ones
     return weights, score
+
+
+def _check_logits(who: str, logits: Sequence[Tensor]) -> None:
+    """Refuse what is not a list of at least one floating-point tensor, all of one shape and device."""
+    if not isinstance(logits, list | tuple) or not logits:
+        raise ValueError(
+            f"{who}(logits=…): logits must be a list of one tensor (S, classes) a stream, of at least one stream"
+        )
+    for stream in logits:
+        arguments.tensor(who, "logits", stream, "S classes")
+        arguments.tensor(
+            who, "logits", stream, "S classes", like=logits[0], S=len(logits[0]), classes=logits[0].shape[1]
+        )
 
 
 def _grid(streams: int) -> list[tuple[float, ...]]:

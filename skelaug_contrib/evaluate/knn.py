@@ -46,14 +46,14 @@ def knn(
     check.count("knn", "k", k)
     check.number("knn", "temperature", temperature, low=1e-6)
     check_features("knn", "train_features", train_features)
-    check_features("knn", "features", features, train_features.shape[1])
+    check_features("knn", "features", features, train_features)
     classes = check_labels("knn", "train_labels", train_labels, len(train_features))
     bank = normalize(train_features.float(), dim=1).T
     votes = one_hot(train_labels.to(bank.device), classes).float()
-    found = []
+    predictions = []
     for part in torch.split(features, _CHUNK):
         cosine, neighbour = (normalize(part.float(), dim=1) @ bank).topk(min(k, bank.shape[1]))
         # Relative to the nearest, so that a small temperature does not overflow.
         weight = ((cosine - cosine[:, :1]) / temperature).exp()
-        found.append((weight[:, :, None] * votes[neighbour]).sum(1).argmax(1))
-    return torch.cat(found) if found else features.new_zeros(0, dtype=torch.int64)
+        predictions.append((weight[:, :, None] * votes[neighbour]).sum(1).argmax(1))
+    return torch.cat(predictions) if predictions else features.new_zeros(0, dtype=torch.int64)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from skelaug import check
-from skelaug_contrib.evaluate.schedule import LINEAR, Fit, Schedule
+from skelaug_contrib import arguments
+from skelaug_contrib.evaluate.schedule import LINEAR, Fit, Schedule, fit
 from skelaug_contrib.evaluate.scores import accuracy, check_features, check_labels
 
 __all__ = ["linear_probe", "ridge"]
@@ -58,33 +59,34 @@ def linear_probe(
     check_features("linear_probe", "features", features)
     classes = check_labels("linear_probe", "labels", labels, len(features), classes)
     if validation is not None:
-        check_features("linear_probe", "validation", validation[0], features.shape[1])
+        if not isinstance(validation, list | tuple) or len(validation) != 2:
+            raise TypeError(
+                f"linear_probe(validation=…): validation must be features and labels, got {type(validation).__name__}"
+            )
+        check_features("linear_probe", "validation", validation[0], features)
         check_labels("linear_probe", "validation", validation[1], len(validation[0]), classes)
+    arguments.instance("linear_probe", "schedule", schedule, Schedule, "a Schedule, such as LINEAR['stgcn']")
+    check.count("linear_probe", "seed", seed, low=0)
     one = features.new_ones(features.shape[1], dtype=torch.float32)
     mean, scale = _spread(features) if standardize else (0 * one, one)
     x, y = (features.detach().float() - mean) * scale, labels.to(features.device)
     held = None if validation is None else (validation[0].float() - mean) * scale
     generator = torch.Generator().manual_seed(seed)
     model = _linear(x.shape[1], classes, generator).to(x.device)
-    optimizer = schedule.optimizer(model.parameters())
-    best = Fit(model, schedule.epochs, None)
-    for epoch in range(schedule.epochs):
-        optimizer.param_groups[0]["lr"] = schedule.rate(epoch)
+
+    def losses(epoch: int) -> Iterator[Tensor]:
         order = torch.randperm(len(x), generator=generator).to(x.device)
-        for rows in torch.split(order, schedule.batch):
-            loss = cross_entropy(model(x[rows]), y[rows])
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-        check_loss("linear_probe", loss, schedule, epoch)
-        if held is not None and validation is not None:
-            with torch.no_grad():
-                score = accuracy(model(held).argmax(1), validation[1])
-            if best.validation is None or score >= best.validation:
-                best = Fit(copy.deepcopy(model), epoch + 1, score)
+        return (cross_entropy(model(x[rows]), y[rows]) for rows in torch.split(order, schedule.batch))
+
+    @torch.no_grad()
+    def score() -> float:
+        assert held is not None and validation is not None
+        return accuracy(model(held).argmax(1), validation[1])
+
+    best = fit("linear_probe", model, schedule, losses, None if held is None else score)
     with torch.no_grad():
-        best.model.weight.mul_(scale)
-        best.model.bias.sub_(best.model.weight @ mean)
+        model.weight.mul_(scale)
+        model.bias.sub_(model.weight @ mean)
     return best
 
 
@@ -102,15 +104,6 @@ def _linear(width: int, classes: int, generator: torch.Generator) -> nn.Linear:
     nn.init.normal_(model.weight, std=0.01, generator=generator)
     nn.init.zeros_(model.bias)
     return model
-
-
-def check_loss(who: str, loss: Tensor, schedule: Schedule, epoch: int) -> None:
-    """Refuse to go on from a loss that is not finite."""
-    if not loss.isfinite():
-        raise ValueError(
-            f"{who}: the loss is {float(loss.detach())} in epoch {epoch + 1} with learning rate "
-            f"{schedule.rate(epoch):g}; a smaller lr in the schedule mends it"
-        )
 
 
 def ridge(train_x: Tensor, train_y: Tensor, x: Tensor, strength: float = 1.0) -> Tensor:
@@ -138,7 +131,7 @@ def ridge(train_x: Tensor, train_y: Tensor, x: Tensor, strength: float = 1.0) ->
     """
     check.number("ridge", "strength", strength, low=1e-12)
     check_features("ridge", "train_x", train_x)
-    check_features("ridge", "x", x, train_x.shape[1])
+    check_features("ridge", "x", x, train_x)
     classes = check_labels("ridge", "train_y", train_y, len(train_x))
     y = one_hot(train_y.to(train_x.device), classes).double() * 2 - 1
     mean, offset = train_x.double().mean(0), y.mean(0)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import bisect
+import copy
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Annotated, Generic, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
 from skelaug import check
+from skelaug_contrib.ranges import Checked, Range
+from skelaug_contrib.schedule import step_rate
 
-__all__ = ["FINETUNE", "LINEAR", "SEMI", "Fit", "Schedule"]
+__all__ = ["FINETUNE", "LINEAR", "SEMI", "Fit", "Schedule", "fit"]
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Checked):
     """SGD with momentum 0.9 whose learning rate warms up linearly and falls to a tenth at every milestone.
 
     Args:
@@ -40,29 +43,17 @@ class Schedule:
         0.02 0.1 0.1 0.01 0.001
     """
 
-    epochs: int
-    lr: float
-    milestones: tuple[int, ...] = ()
-    batch: int = 128
-    warmup: int = 0
-    weight_decay: float = 0.0
+    epochs: Annotated[int, Range(1)]
+    lr: Annotated[float, Range(0)]
+    milestones: tuple[Annotated[int, Range(0)], ...] = ()
+    batch: Annotated[int, Range(1)] = 128
+    warmup: Annotated[int, Range(0)] = 0
+    weight_decay: Annotated[float, Range(0)] = 0.0
     nesterov: bool = False
-
-    def __post_init__(self) -> None:
-        who = "Schedule"
-        check.count(who, "epochs", self.epochs)
-        check.number(who, "lr", self.lr, low=0)
-        check.count(who, "batch", self.batch)
-        check.count(who, "warmup", self.warmup, low=0)
-        check.number(who, "weight_decay", self.weight_decay, low=0)
-        for epoch in self.milestones:
-            check.count(who, "milestones", epoch, low=0)
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
-        if epoch < self.warmup:
-            return self.lr * (epoch + 1) / self.warmup
-        return float(self.lr * 0.1 ** bisect.bisect_right(sorted(self.milestones), epoch))
+        return step_rate(self.lr, epoch, self.warmup, self.milestones)
 
     def lasting(self, epochs: int) -> Schedule:
         """The same course in another number of epochs: warm-up and milestones move along.
@@ -97,6 +88,46 @@ class Fit(NamedTuple, Generic[Model]):
     model: Model
     epoch: int
     validation: float | None
+
+
+def fit(
+    who: str,
+    model: Model,
+    schedule: Schedule,
+    losses: Callable[[int], Iterable[Tensor]],
+    score: Callable[[], float] | None,
+) -> Fit[Model]:
+    """Train a classifier and keep the weights of the epoch that is best on validation; without it, the last ones.
+
+    Args:
+        who: trains, for the message.
+        model: trained in place.
+        schedule: of the training.
+        losses: gives the losses of an epoch, counted from 0, a step at a time.
+        score: the accuracy on validation.
+
+    Raises:
+        ValueError: a loss is not finite at the end of an epoch.
+    """
+    optimizer = schedule.optimizer(model.parameters())
+    epoch, best, state = schedule.epochs, None, None
+    for number in range(schedule.epochs):
+        optimizer.param_groups[0]["lr"] = rate = schedule.rate(number)
+        for loss in losses(number):
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+        if not loss.isfinite():
+            raise ValueError(
+                f"{who}: the loss is {float(loss.detach())} in epoch {number + 1} with learning rate {rate:g}; a "
+                f"smaller lr in the schedule mends it"
+            )
+        value = None if score is None else score()
+        if value is not None and (best is None or value >= best):
+            epoch, best, state = number + 1, value, copy.deepcopy(model.state_dict())
+    if state is not None:
+        model.load_state_dict(state)
+    return Fit(model.eval(), epoch, best)
 
 
 #: The settings of the reference implementation by encoder. The linear probe trains on a frozen encoder.

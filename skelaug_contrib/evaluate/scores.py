@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skelaug import check
+from skelaug_contrib import arguments
+
 __all__ = ["accuracy", "check_features", "check_labels", "class_accuracy", "confusion"]
 
 
@@ -12,8 +15,8 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
     """The share of samples whose prediction is right, 0 … 1.
 
     Args:
-        predictions: int ``(S,)``.
-        labels: int ``(S,)``.
+        predictions: int64 ``(S,)``.
+        labels: int64 ``(S,)``.
 
     Example:
         >>> accuracy(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 1, 2, 2]))
@@ -27,8 +30,8 @@ def confusion(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Count what is taken for what.
 
     Args:
-        predictions: int ``(S,)``, in 0 … classes - 1.
-        labels: int ``(S,)``, likewise.
+        predictions: int64 ``(S,)``, in 0 … classes - 1.
+        labels: int64 ``(S,)``, likewise.
         classes: how many there are.
 
     Returns:
@@ -42,6 +45,7 @@ def confusion(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
         [[1, 1], [0, 1]]
     """
     _check_pair("confusion", predictions, labels)
+    check.count("confusion", "classes", classes)
     both = torch.stack([labels.cpu(), predictions.cpu()]).long()
     if both.min() < 0 or both.max() >= classes:
         raise ValueError(
@@ -55,12 +59,18 @@ def class_accuracy(confusion: Tensor) -> float:
     """Mean over the classes that occur of the share of each that is right: rare classes count like common ones.
 
     Args:
-        confusion: ``(classes, classes)``, see :func:`confusion`.
+        confusion: int64 ``(classes, classes)``, see :func:`confusion`.
 
     Example:
         >>> class_accuracy(torch.tensor([[8, 2], [1, 0]]))
         0.4
     """
+    arguments.tensor("class_accuracy", "confusion", confusion, "classes classes", "int64")
+    if confusion.shape[0] != confusion.shape[1] or (confusion < 0).any():
+        raise ValueError(
+            f"class_accuracy(confusion=…): confusion must be square and hold counts ≥ 0, got shape "
+            f"{tuple(confusion.shape)}"
+        )
     total = confusion.sum(1)
     occurs = total > 0
     if not occurs.any():
@@ -68,35 +78,32 @@ def class_accuracy(confusion: Tensor) -> float:
     return float((confusion.diag()[occurs].double() / total[occurs]).mean())
 
 
-def check_features(who: str, name: str, features: Tensor, width: int | None = None) -> None:
-    """Refuse features that are not finite ``(S, width)``."""
-    if features.ndim != 2 or not features.is_floating_point() or (width is not None and features.shape[1] != width):
-        wanted = "(S, D)" if width is None else f"(S, {width}), as wide as the training features"
+def check_features(who: str, name: str, features: Tensor, like: Tensor | None = None) -> None:
+    """Refuse features that are not finite ``(S, D)``; with ``like``, as wide as these and on the same device."""
+    if like is None:
+        arguments.tensor(who, name, features, "S D")
+    else:
+        arguments.tensor(who, name, features, "S D", like=like, D=like.shape[1])
+    if features.is_meta or not features.isfinite().all():
         raise ValueError(
-            f"{who}({name}=…): {name} must be floating point {wanted}, got {features.dtype} {tuple(features.shape)}"
+            f"{who}({name}=…): {name} hold NaN or infinity, or nothing: the encoder or its input is broken"
         )
-    if not features.isfinite().all():
-        raise ValueError(f"{who}({name}=…): {name} hold NaN or infinity; the encoder or its input is broken")
 
 
 def check_labels(who: str, name: str, labels: Tensor, count: int, classes: int | None = None) -> int:
     """Refuse labels that are not ``count`` ≥ 1 class indices; return the number of classes."""
-    if labels.shape != (count,) or labels.dtype != torch.int64:
-        raise ValueError(
-            f"{who}({name}=…): {name} must be int64 ({count},), one a sample, got {labels.dtype} {tuple(labels.shape)}"
-        )
+    arguments.tensor(who, name, labels, "S", "int64", S=count)
     if not count:
-        raise ValueError(f"{who}({name}=…): there is no sample; at least one is needed")
+        raise ValueError(f"{who}({name}=…): {name} must be of at least one sample, there is none")
     low, high = int(labels.min()), int(labels.max())
-    if low < 0 or (classes is not None and high >= classes):
+    if low < 0 or (classes is not None and high >= check.count(who, "classes", classes)):
         most = "" if classes is None else f" … {classes - 1}"
         raise ValueError(f"{who}({name}=…): {name} must be classes 0{most}, got {low} … {high}")
     return high + 1 if classes is None else classes
 
 
 def _check_pair(who: str, predictions: Tensor, labels: Tensor) -> None:
-    if predictions.ndim != 1 or predictions.shape != labels.shape or not len(labels):
-        raise ValueError(
-            f"{who}: predictions and labels must be (S,) with S ≥ 1 both, got {tuple(predictions.shape)} and "
-            f"{tuple(labels.shape)}"
-        )
+    arguments.tensor(who, "predictions", predictions, "S", "int64")
+    arguments.tensor(who, "labels", labels, "S", "int64", S=len(predictions))
+    if not len(labels):
+        raise ValueError(f"{who}(predictions=…): predictions must be of at least one sample, there is none")

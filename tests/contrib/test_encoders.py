@@ -524,7 +524,7 @@ def test_build() -> None:
         (lambda: stgcn()(torch.zeros(2, 3, 7, 20, 2)), "25 joints"),
         (lambda: stgcn()(torch.zeros(2, 2, 7, 25, 2)), "3 channels"),
         (lambda: stgcn()(torch.zeros(2, 3, 0, 25, 2)), "T ≥ 1"),
-        (lambda: stgcn()(clips(2), torch.zeros(1, 1, dtype=torch.int64)), r"must be \(P,\)"),
+        (lambda: stgcn()(clips(2), torch.zeros(1, 1, dtype=torch.int64)), r"must be an int64 tensor \(P,\)"),
         (lambda: stgcn()(clips(2), torch.tensor([4])), "slots must be 0 … 3"),
         (lambda: stgcn()(SkeletonBatch(clips(2), graph=torch.ones(2, 2, 25, 25))), "graph=encoder.graph"),
         (lambda: stgcn()(SkeletonBatch(clips(2), graph=torch.ones(2, 2, 3, 25, 25))), "layers=encoder.layers"),
@@ -539,4 +539,4 @@ def test_bad_types_are_explained() -> None:
     with pytest.raises(TypeError, match="skeleton must be a Skeleton"):
         STGCN("ntu25")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="people must be an int64 tensor"):
-        stgcn()(clips(2), torch.ones(4, dtype=torch.bool))
+        stgcn()(clips(2), [0, 1])  # type: ignore[arg-type]

@@ -208,7 +208,14 @@ def test_embed_writes_features_and_pictures(world: World, run: Run, tmp_path: Pa
     assert np.array_equal(arrays["index"], split(dataset, "xview")["test"])
     assert np.array_equal(arrays["label"], np.asarray(dataset.label)[arrays["index"]])
     assert arrays["class_names"].tolist() == ["low", "middle", "high"]
-    task = evaluation.open_task(world["joint"], world.data, "xview", 0, torch.device("cpu"), 7)
+    options = {
+        "data": world.data,
+        "protocol": "xview",
+        "validation_subjects": 0,
+        "device": torch.device("cpu"),
+        "batch": 7,
+    }
+    task = evaluation.open_task(world["joint"], options)
     fit = linear_probe(task.embed("train"), task.labels("train"), schedule=LINEAR["stgcn"])
     same = (fit.model(torch.tensor(arrays["features"])).argmax(1).numpy() == arrays["prediction"]).mean()
     assert same > 0.9  # the batch size moves features by rounding

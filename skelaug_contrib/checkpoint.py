@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
-import os
+import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from skelaug import Skeleton
+from skelaug import Skeleton, files
 from skelaug.commands import Refused
 from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
 
@@ -54,37 +55,18 @@ class EncoderSpec:
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
-    """Write a file so that after a crash at any moment, or on a full disk, it is the old one or the new one, whole.
+    """Write a file of a run, see :func:`skelaug.files.write`; what a killed writer of it left is removed.
 
     Args:
-        path: the file; a temporary one beside it, with a dot in front and .tmp behind, becomes it.
+        path: the file. One process at a time writes it.
         data: all of its content.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; the old file is still there.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(Path(folder) / "a.txt", b"hello")
-        ...     print(*(file.name for file in Path(folder).iterdir()))
-        a.txt
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name, too, must survive a power cut
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}-*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    files.write(path, data)
 
 
 def save(path: str | Path, state: dict[str, Any]) -> None:

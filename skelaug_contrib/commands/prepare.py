@@ -84,8 +84,6 @@ def _numbers(text: str) -> list[int]:
 
 def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> None:
     """Prepare data of one kind, and say what came out."""
-    if out.exists() and not overwrite:
-        raise Refused(f"{out} exists; choose another folder, or say --overwrite")
     make = _npz if kind == "npz" else _known(kind)
     with tqdm(unit=" clips" if kind == "npz" else " files", disable=None, file=sys.stderr) as bar:
 

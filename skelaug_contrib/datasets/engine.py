@@ -25,7 +25,7 @@ from skelaug.batch import SkeletonBatch
 from skelaug.transforms import CropResize
 from skelaug_contrib.datasets.facts import Floats
 from skelaug_contrib.datasets.findings import SHORT, Findings, find
-from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_place, write
+from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, output, write
 from skelaug_contrib.datasets.shards import Row, WorkFolder, write_shard
 from skelaug_contrib.datasets.sources.source import Fault, Source, Unit
 from skelaug_contrib.processes import end_with_parent
@@ -90,7 +90,7 @@ def prepare(
     check.count("prepare", "workers", workers, low=0)
     if frames is not None:
         check.count("prepare", "frames", frames)
-    check_place(out, overwrite)
+    output(out).check(overwrite)
     units = source.units()
     with WorkFolder(out.with_name(f"{out.name}.partial"), source, units, discard=overwrite) as folder:
         _read_all(folder, source, workers, progress or (lambda done, total, faults: None))

@@ -270,14 +270,14 @@ def test_a_folder_that_exists_is_kept(source: dict[str, Any], tmp_path: Path) ->
     out = tmp_path / "out"
     command("npz", tmp_path / "source.npz", out)
     changed = save(tmp_path / "b.npz", class_names=np.array(["x", "y", "z"]))
-    with pytest.raises(Refused, match="say --overwrite"):
+    with pytest.raises(FileExistsError, match="--overwrite"):
         command("npz", changed, out)
     assert PreparedDataset.open(out).class_names[0] == "sit"
     command("npz", changed, out, "--overwrite")
     assert PreparedDataset.open(out).class_names[0] == "x"
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ArrayError, match="not only a prepared data set"):
+    with pytest.raises(FileExistsError, match="not only a prepared data set"):
         command("npz", changed, tmp_path / "home", "--overwrite")
     assert (tmp_path / "home" / "thesis.tex").exists()
 

@@ -226,7 +226,7 @@ def test_where_nothing_can_be_written(files: Path, tmp_path: Path, capsys: pytes
     with pytest.raises(FileExistsError, match="exists; choose another folder"):
         prepare(Raw(files), out)
     (out / "thesis.tex").write_text("years of work")
-    with pytest.raises(ArrayError, match=r"thesis\.tex would be lost"):
+    with pytest.raises(FileExistsError, match=r"thesis\.tex would be lost"):
         prepare(Raw(files), out, overwrite=True)
     assert left_in(tmp_path) == ["file", "out"]
 
@@ -467,7 +467,7 @@ def test_the_command(leaky: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
         f"wrote {out} (report.json there names each)",
     ]
     assert main(arguments) == 1
-    assert "out exists; choose another folder, or say --overwrite" in capsys.readouterr().err
+    assert "out exists; choose another folder, or overwrite it (--overwrite" in capsys.readouterr().err
     assert main([*arguments, "--overwrite"]) == 0
     assert PreparedDataset.open(out).x.shape[2] == 20
 

@@ -16,7 +16,7 @@ from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
 from skelaug_contrib.datasets.sources.people import assemble
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text
+from skelaug_contrib.datasets.sources.text import table
 
 __all__ = ["MSRAction3D"]
 
@@ -108,7 +108,7 @@ class MSRAction3D:
         name = unit.path.name[:11]
         if name in _LEFT_OUT and not self.keep_all:
             raise Broken("is not among the 557 clips of the usual protocol; left out")
-        rows = Text(data).table(4, "numbers")
+        rows = table(data, 4)
         frames, rest = divmod(len(rows), _JOINTS)
         if rest:
             raise Broken(f"ends early: {len(rows)} lines, expected {_JOINTS} for each frame")

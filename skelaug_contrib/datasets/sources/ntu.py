@@ -18,7 +18,7 @@ from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
 from skelaug_contrib.datasets.sources.people import Track, assemble, choose
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text, to_count, to_float
+from skelaug_contrib.datasets.sources.text import check, lines_of, numbers, to_count
 
 __all__ = ["NTU", "NTU60", "NTU120", "class_names", "missing", "name_parts", "parts", "read_bodies"]
 
@@ -173,75 +173,30 @@ def read_bodies(data: bytes) -> tuple[int, list[Track], list[str]]:
     Raises:
         Broken: it is no such file; the message says in which line, and what was expected there.
     """
-    found = _at_once(data)
-    frames, names, seen, points = _line_by_line(data) if found is None else found
+    frames, names, seen, points = _poses(data)
     notes: list[str] = []
     tracks = []
     for name in dict.fromkeys(names):
         rows = np.flatnonzero(np.fromiter((other == name for other in names), bool, len(names)))
         at, first = np.unique(seen[rows], return_index=True)
         if len(at) != len(rows):
-            notes.append(f"body {name.decode()}: twice in a frame, the second left out")
-        tracks.append(Track(name.decode(), at, points[rows[first]]))
+            notes.append(f"body {name}: twice in a frame, the second left out")
+        tracks.append(Track(name, at, points[rows[first]]))
     return frames, tracks, notes
 
 
-def _at_once(data: bytes) -> tuple[int, list[bytes], Ints, Floats] | None:
-    """All numbers of a well-formed file at once, or None where anything is unusual.
+def _poses(data: bytes) -> tuple[int, list[str], Ints, Floats]:
+    """The number of frames; and of each body in each frame, in the file's order, its name, the frame and its joints.
 
-    Only the lines of one number are looked at one by one: they say where the others are.
+    The joints are float64 ``(poses, 25, 3)``. The lines between them say where they are; their numbers are read at
+    once in the end.
     """
-    text = Text(data)
-    ends = np.flatnonzero(text.bytes == 10)
-    starts = np.concatenate([[0], ends + 1])
-    bounds = starts.tolist()
-    count = len(ends)  # of whole lines
-    frames = to_count(data[: bounds[1]]) if count else None
-    if frames is None or frames > MAX_FRAMES:
-        return None
-    line = 1
-    seen: list[int] = []
-    first: list[int] = []  # line of each body's first joint
-    names: list[bytes] = []
-    for frame in range(frames):
-        bodies = to_count(data[bounds[line] : bounds[line + 1]]) if line < count else None
-        if bodies is None:
-            return None
-        line += 1
-        for _ in range(bodies):
-            if line + 1 + JOINTS >= count or data[bounds[line + 1] : bounds[line + 2]].strip() != b"25":
-                return None
-            names.append(data[bounds[line] : bounds[line + 1]].split(b" ", 1)[0])
-            seen.append(frame)
-            first.append(line + 2)
-            line += 2 + JOINTS
-    if data[bounds[line] :].strip() or not all(name.isdigit() for name in set(names)):
-        return None
-    joints = (np.array(first, np.int64)[:, None] + np.arange(JOINTS)).ravel()
-    gaps = np.flatnonzero(text.bytes == 32)
-    begin, end = starts[joints], ends[joints]
-    gap = np.searchsorted(gaps, begin)
-    gaps = np.append(gaps, [len(data)] * _JOINT)
-    # Eleven gaps in a line, no more and no fewer, are twelve numbers.
-    if (gaps[gap + _JOINT - 2] > end).any() or (gaps[gap + _JOINT - 1] < end).any():
-        return None
-    x, y, z = gaps[gap], gaps[gap + 1], gaps[gap + 2]
-    begins = np.stack([begin, x + 1, y + 1], 1).ravel()
-    stops = np.stack([x, y, z], 1).ravel()
-    if (begins >= stops).any():
-        return None
-    points = text.floats(begins, stops).reshape(-1, JOINTS, 3)
-    return frames, names, np.array(seen, np.int64), points
-
-
-def _line_by_line(data: bytes) -> tuple[int, list[bytes], Ints, Floats]:
-    """The same, slowly: it forgives other white space, and knows the line of a fault."""
-    lines = data.split(b"\n")
+    lines = lines_of(data)
     while lines and not lines[-1].strip():
         lines.pop()
     line = 0
 
-    def take(expected: str) -> bytes:
+    def take(expected: str) -> str:
         nonlocal line
         line += 1
         if line > len(lines):
@@ -255,9 +210,9 @@ def _line_by_line(data: bytes) -> tuple[int, list[bytes], Ints, Floats]:
             raise Broken(f"is {shown(text)}, expected {expected}", line)
         return value
 
-    names: list[bytes] = []
+    names: list[str] = []
     seen: list[int] = []
-    points: list[list[float]] = []
+    firsts: list[int] = []  # where in ``lines`` each body's joints begin
     frames = number("the number of frames")
     if frames > MAX_FRAMES:
         raise Broken(f"declares {frames} frames; a recording has at most {MAX_FRAMES}", 1)
@@ -266,21 +221,29 @@ def _line_by_line(data: bytes) -> tuple[int, list[bytes], Ints, Floats]:
         for body in range(number(f"the number of bodies in {of}")):
             who = f"body {body + 1} in {of}"
             about = take(f"{_BODY} numbers about {who}").split()
-            if len(about) != _BODY or not about[0].isdigit():
+            if len(about) != _BODY or not (about[0].isascii() and about[0].isdigit()):
                 raise Broken(f"has {len(about)} numbers, expected {_BODY} about {who}, the first its name", line)
             joints = number(f"the number of joints of {who}")
             if joints != JOINTS:
                 raise Broken(f"says {joints} joints, expected {JOINTS}", line)
-            for joint in range(JOINTS):
-                tokens = take(f"joint {joint + 1} of {who}").split()
-                if len(tokens) != _JOINT:
-                    raise Broken(f"has {len(tokens)} numbers, expected {_JOINT} for joint {joint + 1} of {who}", line)
-                try:
-                    points.append([to_float(token) for token in tokens[:3]])
-                except ValueError:
-                    raise Broken(f"{shown(b' '.join(tokens[:3]))} are not three numbers", line) from None
             names.append(about[0])
             seen.append(frame)
+            firsts.append(line)
+            for joint, text in enumerate(lines[line : line + JOINTS], 1):
+                count = len(text.split())
+                if count != _JOINT:
+                    raise Broken(
+                        f"has {count} numbers, expected {_JOINT} for joint {joint} of {who}", firsts[-1] + joint
+                    )
+            if line + JOINTS > len(lines):
+                raise Broken(f"ends early: expected joint {len(lines) - line + 1} of {who}", len(lines) + 1)
+            line += JOINTS
     if line < len(lines):
         raise Broken(f"goes on after its {frames} frames", line + 1)
-    return frames, names, np.array(seen, np.int64), np.array(points, np.float64).reshape(-1, JOINTS, 3)
+    rows = [i for first in firsts for i in range(first, first + JOINTS)]
+    points = numbers([lines[i] for i in rows], 3)
+    if points is None:
+        for i in rows:
+            check(lines[i].split()[:3], i + 1)
+        raise Broken("has joints that are not three numbers")
+    return frames, names, np.array(seen, np.int64), points.reshape(-1, JOINTS, 3)

@@ -18,7 +18,7 @@ from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, gua
 from skelaug_contrib.datasets.sources.ntu import JOINTS, asset
 from skelaug_contrib.datasets.sources.people import Track, assemble, choose
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text
+from skelaug_contrib.datasets.sources.text import table
 
 __all__ = ["PKUMMD", "PKUMMD1", "PKUMMD2"]
 
@@ -82,7 +82,7 @@ class PKUMMD:
         labels, parts = _layout(self.root, self.names)
         if unit.path.stem not in labels:
             raise Broken("has no label file; expected one of the same name in a folder whose name has 'label'")
-        rows = Text(data).table(_PERSONS * JOINTS * 3, "numbers")
+        rows = table(data, _PERSONS * JOINTS * 3)
         if len(rows) > MAX_FRAMES:
             raise Broken(f"has {len(rows)} frames; a recording has at most {MAX_FRAMES}")
         points = rows.reshape(-1, _PERSONS, JOINTS, 3)

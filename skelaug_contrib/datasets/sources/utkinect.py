@@ -16,7 +16,7 @@ from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
 from skelaug_contrib.datasets.sources.people import assemble
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text
+from skelaug_contrib.datasets.sources.text import table
 
 __all__ = ["UTKinect"]
 
@@ -69,7 +69,7 @@ class UTKinect:
         entries = _labels(self.root).get(title)
         if entries is None:
             raise Broken(f"actionLabel.txt says nothing of {title}")
-        rows = Text(data).table(1 + 3 * _JOINTS, "numbers")
+        rows = table(data, 1 + 3 * _JOINTS)
         if len(rows) > MAX_FRAMES:
             raise Broken(f"has {len(rows)} frames; a recording has at most {MAX_FRAMES}")
         again = np.zeros(len(rows), bool)

@@ -229,21 +229,33 @@ def _poses(data: bytes) -> tuple[int, list[str], Ints, Floats]:
             names.append(about[0])
             seen.append(frame)
             firsts.append(line)
-            for joint, text in enumerate(lines[line : line + JOINTS], 1):
-                count = len(text.split())
-                if count != _JOINT:
-                    raise Broken(
-                        f"has {count} numbers, expected {_JOINT} for joint {joint} of {who}", firsts[-1] + joint
-                    )
-            if line + JOINTS > len(lines):
-                raise Broken(f"ends early: expected joint {len(lines) - line + 1} of {who}", len(lines) + 1)
             line += JOINTS
+            if line > len(lines):
+                _check_joints(lines, firsts)
+                raise Broken(f"ends early: expected joint {len(lines) - firsts[-1] + 1} of {who}", len(lines) + 1)
     if line < len(lines):
         raise Broken(f"goes on after its {frames} frames", line + 1)
-    rows = [i for first in firsts for i in range(first, first + JOINTS)]
-    points = numbers([lines[i] for i in rows], 3)
-    if points is None:
-        for i in rows:
-            check(lines[i].split()[:3], i + 1)
-        raise Broken("has joints that are not three numbers")
-    return frames, names, np.array(seen, np.int64), points.reshape(-1, JOINTS, 3)
+    return frames, names, np.array(seen, np.int64), _joints(lines, firsts).reshape(-1, JOINTS, 3)
+
+
+def _joints(lines: list[str], firsts: list[int]) -> Floats:
+    """The first three numbers of each joint's line; ``firsts`` are the first joints of the bodies in ``lines``."""
+    texts = [text for first in firsts for text in lines[first : first + JOINTS]]
+    # Twelve numbers a line: the twelfth can be read in each, and there are eleven gaps a line in all.
+    points = numbers(texts, (0, 1, 2, _JOINT - 1))
+    if points is None or "".join(texts).count(" ") != len(texts) * (_JOINT - 1):
+        _check_joints(lines, firsts)
+        points = numbers(texts, (0, 1, 2))
+        if points is None:
+            raise Broken("has a joint whose place cannot be read")
+    return points[:, :3]
+
+
+def _check_joints(lines: list[str], firsts: list[int]) -> None:
+    """Find the line of a joint that has not twelve numbers, or whose first three are none."""
+    for first in firsts:
+        for line, text in enumerate(lines[first : first + JOINTS], first + 1):
+            words = text.split()
+            if len(words) != _JOINT:
+                raise Broken(f"has {len(words)} numbers, expected {_JOINT} for joint {line - first} of a body", line)
+            check(words[:3], line)

@@ -33,26 +33,26 @@ def to_count(word: str) -> int | None:
 
 def lines_of(data: bytes) -> list[str]:
     """The lines of a text file; what is no ASCII stays one character a byte."""
-    return data.decode("latin1").replace("\r", " ").split("\n")
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b" ").decode("latin1").split("\n")
 
 
-def numbers(lines: Sequence[str], columns: int) -> Floats | None:
-    """The first numbers of each line, rounded as :class:`float` rounds them.
+def numbers(lines: Sequence[str], columns: Sequence[int]) -> Floats | None:
+    """Some of the numbers of each line, rounded as :class:`float` rounds them.
 
     Args:
         lines: of text, none of them empty.
-        columns: how many numbers to read of each.
+        columns: which numbers of each, from 0.
 
     Returns:
         float64 ``(lines, columns)``, or None where a line has fewer or a word is no number.
     """
     if not lines:
-        return np.empty((0, columns))
+        return np.empty((0, len(columns)))
     try:
-        found: Floats = np.loadtxt(lines, usecols=range(columns), comments=None, ndmin=2)
+        values: Floats = np.loadtxt(lines, usecols=columns, comments=None, ndmin=2)
     except ValueError:
         return None
-    return found if found.shape == (len(lines), columns) else None
+    return values if values.shape == (len(lines), len(columns)) else None
 
 
 def table(data: bytes, columns: int, first_line: int = 1) -> Floats:
@@ -75,9 +75,9 @@ def table(data: bytes, columns: int, first_line: int = 1) -> Floats:
     """
     lines = lines_of(data)
     filled = [line for line in lines if line.strip()]
-    found = numbers(filled, columns) if all(len(line.split()) == columns for line in filled) else None
-    if found is not None:
-        return found
+    values = numbers(filled, range(columns)) if all(len(line.split()) == columns for line in filled) else None
+    if values is not None:
+        return values
     for number, line in enumerate(lines, first_line):
         words = line.split()
         if len(words) not in (0, columns):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +11,12 @@ from typing import Any
 import numpy as np
 
 import skelaug
-from skelaug.arrays import ArrayError, SequenceFile
+from skelaug.arrays import ArrayError, SequenceFile, StoredArray, array_names
 from skelaug.batch import SkeletonBatch
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.engine import prepare
 from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_parts
+from skelaug_contrib.datasets.sources.files import without_path
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["NpzSource", "from_npz"]
@@ -52,10 +51,9 @@ class NpzSource:
         path = Path(path)
         if path.suffix != ".npz":
             raise ArrayError(f"{path}: expected a .npz file of x, label and perhaps more; numpy.savez writes one")
-        if path.is_file() and not zipfile.is_zipfile(path):
-            raise ArrayError(f"{path}: not a readable .npz file; copy it again")
         array = SequenceFile.open(path, member="x")
-        found, count = _columns(path), array.count
+        held, count = set(array_names(path)), array.count
+        found = {name: StoredArray.open(path, name).load() for name in _COLUMNS if name in held}
         if "label" not in found:
             raise ArrayError(
                 f"{path}: has no array 'label', the class index of each clip; it holds x, {', '.join(found)}"
@@ -104,7 +102,7 @@ class NpzSource:
                 if self.progress is not None:
                     self.progress(done, self.array.count)
         except ArrayError as error:
-            yield Fault(str(unit.path), str(error).removeprefix(f"{unit.path}: "))
+            yield Fault(str(unit.path), without_path(error, unit.path))
 
 
 def from_npz(
@@ -147,14 +145,6 @@ def from_npz(
     """
     source = NpzSource.open(path, skeleton, train_views=train_views, train_subjects=train_subjects, progress=progress)
     return prepare(source, out, strict=True, overwrite=overwrite, **options)
-
-
-def _columns(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in _COLUMNS if name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ArrayError(f"{path}: an array cannot be read ({error})") from error
 
 
 def _ints(path: Path, name: str, array: Any, count: int) -> Ints:

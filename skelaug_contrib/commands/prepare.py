@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
             "--workers",
             type=whole,
             default=os.cpu_count() or 1,
-            help="processes that read; 0 reads in this one",
+            help="processes that read; with 0 or 1 this one reads",
         )
         _add_common(known)
 

@@ -142,11 +142,11 @@ def measure_killed(name: str, tree: Path, out: Path, other: Path, shards: int, w
     """Killed in the middle and given again; ``other`` is what came out undisturbed."""
     partial = out.with_name(f"{out.name}.partial")
     process = subprocess.Popen(command(name, tree, out, workers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and len(list(partial.glob("[0-9]*.json"))) < shards // 2:
+    while process.poll() is None and len(list(partial.glob("[0-9]*.safetensors"))) < shards // 2:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "it had ended before it could be killed; take more files"
-    done = len(list(partial.glob("[0-9]*.json")))
+    done = len(list(partial.glob("[0-9]*.safetensors")))
     assert not out.exists()
     start = time.perf_counter()
     subprocess.run(command(name, tree, out, workers), check=True, stdout=subprocess.DEVNULL)

@@ -18,7 +18,7 @@ from skelaug.arrays import ArrayError, StoredArray
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources import ntu
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.pickles import read_pickle
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
@@ -147,15 +147,11 @@ class AimCLR:
             raise Broken(f"has {count} clips, {_label_file(unit.path).name} has {len(names)}")
         protocol = unit.path.parent.name if unit.path.parent.name in ("xsub", "xview", "xset") else "given"
         part = "train" if unit.path.name.startswith("train") else "test"
-        for i, clip in enumerate(array.rows(1, unit.start, unit.stop), unit.start):
-            people = clip[0].transpose(1, 3, 2, 0)
-            try:
-                x, notes = assemble(people[: _end(people)], [])
-            except Broken as broken:
-                yield Fault(f"{unit.path}, clip {i}", broken.reason)
-                continue
+        for i, row in enumerate(array.rows(1, unit.start, unit.stop), unit.start):
+            people = row[0].transpose(1, 3, 2, 0)
             name = names[i].removesuffix(".skeleton")
-            yield Recording(name=name, x=x, label=labels[i], parts={protocol: part}, notes=notes, **_about(name))
+            about = {"name": name, "label": labels[i], "parts": {protocol: part}, **_about(name)}
+            yield clip(f"{unit.path}, clip {i}", people[: _end(people)], **about)
 
 
 def _label_file(path: Path) -> Path:
@@ -258,17 +254,14 @@ class CTRGCN:
             labels, _ = _one_hot(path, part)
             if len(labels) != count:
                 raise Broken(f"has {count} clips in x_{part}, but {len(labels)} labels in y_{part}")
-            for i, clip in enumerate(array.rows(1, start, stop), start):
+            for i, row in enumerate(array.rows(1, start, stop), start):
+                where = f"{path}, clip {part}_{i:05}"
                 if labels[i] < 0:
-                    yield Fault(f"{path}, clip {part}_{i:05}", f"its row of y_{part} does not name one class")
+                    yield Fault(where, f"its row of y_{part} does not name one class")
                     continue
-                points = clip.reshape(frames, people, ntu.JOINTS, _XYZ)
-                try:
-                    x, notes = assemble(points[: _end(points)], [])
-                except Broken as broken:
-                    yield Fault(f"{path}, clip {part}_{i:05}", broken.reason)
-                    continue
-                yield Recording(name=f"{part}_{i:05}", x=x, label=int(labels[i]), parts={protocol: part}, notes=notes)
+                points = row.reshape(frames, people, ntu.JOINTS, _XYZ)
+                about = {"name": f"{part}_{i:05}", "label": int(labels[i]), "parts": {protocol: part}}
+                yield clip(where, points[: _end(points)], **about)
 
 
 def _check_clips(array: StoredArray) -> tuple[int, int]:
@@ -352,11 +345,13 @@ class PYSKL:
         for i, annotation in enumerate(annotations):
             where = f"{unit.path}, annotation {i}"
             try:
-                yield self._recording(annotation, parts, seen)
+                yield self._recording(where, annotation, parts, seen)
             except Broken as broken:
                 yield Fault(where, broken.reason)
 
-    def _recording(self, annotation: Any, parts: dict[str, dict[str, str]], seen: set[str]) -> Recording:
+    def _recording(
+        self, where: str, annotation: Any, parts: dict[str, dict[str, str]], seen: set[str]
+    ) -> Recording | Fault:
         if not isinstance(annotation, dict):
             raise Broken(f"is a {type(annotation).__name__}, expected a dict of frame_dir, label and keypoint")
         name, points = annotation.get("frame_dir"), annotation.get("keypoint")
@@ -374,9 +369,8 @@ class PYSKL:
         notes = [f"{persons - 2} people left out: the file has {persons}"] if persons > 2 else []
         people = np.zeros((frames, 2, joints, coordinates), np.float32)
         people[:, : min(persons, 2)] = np.asarray(points)[:2].transpose(1, 0, 2, 3)
-        x, all_notes = assemble(people, notes)
         seen.add(name)
-        return Recording(name=name, x=x, label=int(label), parts=parts.get(name, {}), notes=all_notes, **_about(name))
+        return clip(where, people, notes, name=name, label=int(label), parts=parts.get(name, {}), **_about(name))
 
 
 @functools.lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from skelaug.arrays import ArrayError
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 from skelaug_contrib.datasets.sources.text import table, to_count, to_float
 
@@ -134,12 +134,11 @@ class BVH:
             raise Broken("has another skeleton than the first file of the folder; keep one folder a skeleton")
         with np.errstate(all="ignore"):  # a number beyond all measure is not finite in the end, and found there
             points = self.scale * motion.positions()
-        x, notes = assemble(points[:, None], [])
-        yield Recording(
+        yield clip(
+            str(unit.path),
+            points[:, None],
             name="_".join(unit.path.relative_to(self.root).with_suffix("").parts),
-            x=x,
             label=_classes(self.root).index(unit.path.parent.name),
-            notes=notes,
         )
 
 

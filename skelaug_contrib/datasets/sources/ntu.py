@@ -6,17 +6,14 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 
-import skelaug
-from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import Track, assemble, choose
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, guarded, load, shown
+from skelaug_contrib.datasets.sources.folder import Folder, asset
+from skelaug_contrib.datasets.sources.people import Track, choose, clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 from skelaug_contrib.datasets.sources.text import check, lines_of, numbers, to_count
 
@@ -27,7 +24,6 @@ Ints = npt.NDArray[np.int64]
 
 JOINTS: Final = 25
 _BODY, _JOINT = 10, 12  # numbers a line
-_FILE = re.compile(r".*\.skeleton")
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _XSUB60 = frozenset((1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38))
 _XSUB120 = _XSUB60 | {
@@ -35,11 +31,6 @@ _XSUB120 = _XSUB60 | {
     *(95, 97, 98, 100, 103),
 }
 _SETUPS60, _CLASSES60 = 17, 60
-
-
-def asset(name: str) -> str:
-    """The text of a file that comes with the readers."""
-    return resources.files(__package__).joinpath("assets", name).read_text("utf-8")
 
 
 @functools.cache
@@ -79,7 +70,7 @@ def parts(name: tuple[int, int, int, int, int], sixty: bool) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class NTU:
+class NTU(Folder):
     """NTU RGB+D as its authors give it out: a folder, however deep, of files ``SsssCcccPpppRrrrAaaa.skeleton``.
 
     A recording has C = x, y, z in metres as the camera saw them (y up), every frame that was recorded, the 25 joints of
@@ -95,14 +86,11 @@ class NTU:
             otherwise, as everybody leaves them out.
     """
 
-    root: Path
     keep_missing: bool = False
+    files = re.compile(r".*\.skeleton")
+    example = "S001C001P001R001A001.skeleton"
+    known = "ntu25"
     sixty: ClassVar[bool]
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Kinect v2's 25 joints."""
-        return skelaug.skeletons["ntu25"]
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -111,12 +99,12 @@ class NTU:
 
     def units(self) -> Sequence[Unit]:
         """One a file."""
-        files = find(self.root, _FILE, "files such as S001C001P001R001A001.skeleton")
-        return [Unit(path) for path in files if self._wanted(path)]
-
-    def _wanted(self, path: Path) -> bool:
-        name = name_parts(path.stem)
-        return name is None or not self.sixty or (name[0] <= _SETUPS60 and name[4] <= _CLASSES60)
+        names = [(unit, name_parts(unit.path.stem)) for unit in super().units()]
+        return [
+            unit
+            for unit, name in names
+            if name is None or not self.sixty or (name[0] <= _SETUPS60 and name[4] <= _CLASSES60)
+        ]
 
     @guarded
     def read(self, unit: Unit) -> Iterator[Recording | Fault]:
@@ -134,17 +122,17 @@ class NTU:
         if not tracks:
             raise Broken(f"nobody in any of its {frames} frames")
         people, more = choose(tracks, frames, JOINTS)
-        x, all_notes = assemble(people, [*notes, *more])
         setup, camera, performer, replication, action = name
-        yield Recording(
+        yield clip(
+            str(path),
+            people,
+            [*notes, *more],
             name=path.stem,
-            x=x,
             label=action - 1,
             subject=performer,
             view=camera,
             episode=10 * setup + replication,
             parts=parts(name, self.sixty),
-            notes=all_notes,
         )
 
 

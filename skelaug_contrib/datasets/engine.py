@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 import signal
 import warnings
@@ -119,11 +120,10 @@ def prepare(
 def _read_all(folder: WorkFolder, source: Source, workers: int, progress: Callable[[int, int, int], object]) -> None:
     """See that every shard is there."""
     total = sum(map(len, folder.tasks))
-    todo = [task for task in range(len(folder.tasks)) if not folder.is_done(task)]
+    todo = [task for task in range(len(folder.tasks)) if not folder.name(task).exists()]
     done, faults = total - sum(len(folder.tasks[task]) for task in todo), 0
     progress(done, total, faults)
-    work = _in_worker if workers > 1 else _in_this_process
-    calls = (joblib.delayed(work)(folder.name(task), source, folder.tasks[task]) for task in todo)
+    calls = (joblib.delayed(_work)(os.getpid(), folder.name(task), source, folder.tasks[task]) for task in todo)
     # With one job joblib works in this process. A few calls wait at a time, not a hundred thousand.
     pool = joblib.Parallel(max(workers, 1), "loky", return_as="generator_unordered", batch_size=1, max_nbytes=None)
     try:
@@ -134,7 +134,7 @@ def _read_all(folder: WorkFolder, source: Source, workers: int, progress: Callab
                 done, faults = done + units, faults + bad
                 progress(done, total, faults)
     except BrokenProcessPool as error:
-        suspects = [str(folder.tasks[task][0].path) for task in todo if not folder.is_done(task)]
+        suspects = [str(folder.tasks[task][0].path) for task in todo if not folder.name(task).exists()]
         raise WorkerDied(
             f"a worker process was killed, by the system if memory ran out, while it read one of the files from "
             f"{' or '.join(suspects[:workers])} on; what is done is kept in {folder.path}: give the same command "
@@ -142,14 +142,12 @@ def _read_all(folder: WorkFolder, source: Source, workers: int, progress: Callab
         ) from error
 
 
-def _in_this_process(file: Path, source: Source, units: Sequence[Unit]) -> tuple[int, int]:
+def _work(caller: int, file: Path, source: Source, units: Sequence[Unit]) -> tuple[int, int]:
+    """Write a shard, in a worker or in the process ``caller`` itself; the number of units and of faults."""
+    if os.getpid() != caller:
+        _begin()
     _, faults = write_shard(file, source, units)
     return len(units), faults
-
-
-def _in_worker(file: Path, source: Source, units: Sequence[Unit]) -> tuple[int, int]:
-    _begin()
-    return _in_this_process(file, source, units)
 
 
 @functools.cache
@@ -174,9 +172,9 @@ class _Assembly:
         self.untested: dict[str, list[str]] = {}
         self.files = sum(map(len, folder.tasks))
         first: dict[str, str] = {}
-        for shard in folder.shards():
-            self.faults += shard.faults
-            for row in shard.rows:
+        for rows, faults in folder.shards():
+            self.faults += faults
+            for row in rows:
                 other, channels = first.setdefault(row.name, row.where), (self.rows or [row])[0].shape[0]
                 if other != row.where:
                     self.faults.append(Fault(row.where, f"its name, {row.name}, is that of {other} too"))

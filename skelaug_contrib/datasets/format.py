@@ -36,7 +36,7 @@ from skelaug.files import Output
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 
-__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "split", "write"]
+__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "split", "to_ints", "to_strings", "write"]
 
 FORMAT, VERSION = "skelaug prepared dataset", 1
 _REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
@@ -125,7 +125,7 @@ class PreparedDataset:
             skeleton = Skeleton.from_dict(about["skeleton"])
         except (ValueError, TypeError, AttributeError) as error:
             raise ArrayError(f"{path / 'dataset.json'}: no skeleton ({error})") from error
-        names, class_names = (_strings(path, name, about[name]) for name in ("names", "class_names"))
+        names, class_names = (to_strings(path, name, about[name]) for name in ("names", "class_names"))
         splits = _to_splits(path, about["splits"])
         check_parts(path, x.shape, columns, names, class_names, skeleton, splits)
         columns = dict.fromkeys(_OPTIONAL) | columns
@@ -200,12 +200,12 @@ def write(
     """
     path = Path(path).resolve()
     given = {"length": length, "label": label, "subject": subject, "view": view, "episode": episode}
-    columns = {name: _ints(path, name, column) for name, column in given.items() if column is not None}
+    columns = {name: to_ints(path, name, column) for name, column in given.items() if column is not None}
     indices = _to_splits(path, splits or {})
     parts = _parts(x)
     first = _check_part(path, next(parts, None), None)
     shape = (len(columns["label"]), *first.shape[1:])
-    names, class_names = _strings(path, "names", list(names)), _strings(path, "class_names", list(class_names))
+    names, class_names = to_strings(path, "names", list(names)), to_strings(path, "class_names", list(class_names))
     check_parts(path, shape, columns, names, class_names, skeleton, indices)
     about = {
         "format": FORMAT,
@@ -330,13 +330,14 @@ def _load(file: Path, *, mapped: bool = False) -> Any:
 # --- checks, of what is read and of what is written ------------------------------------------------------------------
 
 
-def _strings(path: Path, name: str, value: Any) -> tuple[str, ...]:
+def to_strings(path: Path, name: str, value: Any) -> tuple[str, ...]:
+    """``value`` as plain strings."""
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise ArrayError(f"{path}: {name} must be a list of strings")
     return tuple(map(str, value))  # a NumPy string is a str, but no plain one
 
 
-def _ints(path: Path, name: str, value: Any) -> Ints:
+def to_ints(path: Path, name: str, value: Any) -> Ints:
     """``value`` as int64 ``(n,)``; numbers that are not whole are refused, not cut."""
     try:
         array = np.asarray(value)
@@ -353,7 +354,7 @@ def _to_splits(path: Path, value: Any) -> Splits:
     if not isinstance(value, Mapping) or not all(isinstance(parts, Mapping) for parts in value.values()):
         raise ArrayError(f"{path}: splits must map protocols to parts to lists of clip indices")
     return {
-        protocol: {part: np.sort(_ints(path, f"splits[{protocol!r}][{part!r}]", v)) for part, v in parts.items()}
+        protocol: {part: np.sort(to_ints(path, f"splits[{protocol!r}][{part!r}]", v)) for part, v in parts.items()}
         for protocol, parts in value.items()
     }
 

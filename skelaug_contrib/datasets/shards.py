@@ -13,8 +13,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.facts import Facts, Floats, facts_of
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Source, Unit
 
-__all__ = ["Row", "Shard", "WorkFolder", "read_shard", "write_shard"]
+__all__ = ["Row", "WorkFolder", "read_shard", "write_shard"]
 
 _UNITS, _BYTES = 64, 1 << 23  # a shard is a task: so many files at most, or so many bytes of them
+_COPIED = ("name", "label", "subject", "view", "episode", "notes")
 _IN_MEMORY = 1 << 25  # bytes of coordinates that are kept before they are written
 
 
@@ -41,13 +42,13 @@ class Row:
     """All of a recording but its coordinates, which are ``x<index>`` in ``file``."""
 
     name: str
-    shape: tuple[int, int, int, int]
+    shape: Sequence[int]
     label: int
     subject: int | None
     view: int | None
     episode: int | None
     parts: Mapping[str, str]
-    notes: tuple[str, ...]
+    notes: Sequence[str]
     facts: Facts
     poses: Floats
     where: str
@@ -59,14 +60,6 @@ class Row:
         with safetensors.safe_open(self.file, "numpy") as file:
             x: Floats = file.get_tensor(f"x{self.index}")
         return x
-
-
-@dataclass(frozen=True)
-class Shard:
-    """What came of some units."""
-
-    rows: list[Row] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
 
 
 class WorkFolder:
@@ -113,18 +106,21 @@ class WorkFolder:
 
     def _take_up(self) -> None:
         """Keep what an earlier run of the same files left; clear what another one left, if that may be given up."""
-        state = json.loads(json.dumps(self._state))
-        found = self._found()
-        if found != state:
-            if found is not None and not self._discard:
-                other = ", ".join(name for name in state if found.get(name) != state[name])
+        file, state, earlier = self.path / "state.json", json.loads(json.dumps(self._state)), {}
+        if file.exists():
+            with suppress(ValueError):
+                earlier = json.loads(file.read_text(encoding="utf-8"))
+        if earlier != state:
+            if file.exists() and not self._discard:
+                other = ", ".join(name for name in state if earlier.get(name) != state[name])
                 raise ArrayError(
                     f"{self.path}: holds an unfinished run of something else ({other} changed since); remove that "
                     f"folder, or overwrite, to begin anew"
                 )
-            self._clear()
-            write(self.path / "state.json", json.dumps(state, indent=1).encode())
-        for leftover in self.path.glob(".*"):
+            for shard in self.path.glob("*.safetensors"):
+                shard.unlink()
+            write(file, json.dumps(state, indent=1).encode())
+        for leftover in self.path.glob(".*.tmp"):
             shutil.rmtree(leftover)
 
     def __exit__(self, *error: object) -> None:
@@ -138,27 +134,10 @@ class WorkFolder:
         """A shard's file."""
         return self.path / f"{task:06d}.safetensors"
 
-    def is_done(self, task: int) -> bool:
-        """Whether the shard is there, whole."""
-        return self.name(task).exists()
-
-    def shards(self) -> Iterator[Shard]:
+    def shards(self) -> Iterator[tuple[list[Row], list[Fault]]]:
         """All shards, in the order of the units, when all are done."""
         for task in range(len(self.tasks)):
             yield read_shard(self.name(task))
-
-    def _found(self) -> Any:
-        try:
-            return json.loads((self.path / "state.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            return {}
-
-    def _clear(self) -> None:
-        for file in self.path.iterdir():
-            if file.name != "lock":
-                shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
 def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int, int]:
@@ -183,16 +162,18 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
                 if sum(tensor.nbytes for tensor in tensors.values()) > _IN_MEMORY:
                     part = file.with_stem(f"{file.stem}-{parts}")
                     write(part, safetensors.numpy.save(tensors))
-                    for row in rows:
-                        row["file"] = row["file"] or part.name
+                    for earlier in rows:
+                        earlier["file"] = earlier["file"] or part.name
                     tensors, parts = {}, parts + 1
                 facts, poses = facts_of(found.x)
                 index = len(tensors) // 2
                 tensors[f"x{index}"] = np.ascontiguousarray(found.x, "<f4")
                 tensors[f"poses{index}"] = np.ascontiguousarray(poses, "<f4")
-                rows.append(_plain(found, unit, facts) | {"file": "", "index": index})
+                row: dict[str, Any] = {name: getattr(found, name) for name in _COPIED}
+                row |= {"parts": dict(found.parts), "shape": found.x.shape, "facts": asdict(facts)}
+                rows.append(row | {"where": str(unit.path), "file": "", "index": index})
         about = {"rows": rows, "faults": [[fault.where, fault.reason, fault.line] for fault in faults]}
-        tensors["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        tensors["about"] = np.frombuffer(json.dumps(about, default=int).encode(), np.uint8)
         write(file, safetensors.numpy.save(tensors))
     except OSError as error:
         raise OSError(
@@ -203,7 +184,7 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
     return len(rows), len(faults)
 
 
-def read_shard(file: Path) -> Shard:
+def read_shard(file: Path) -> tuple[list[Row], list[Fault]]:
     """What :func:`write_shard` wrote, but the coordinates, which rows read by themselves.
 
     Raises:
@@ -219,8 +200,8 @@ def read_shard(file: Path) -> Shard:
             for row in about["rows"]:
                 name = row["file"] or file.name
                 poses = opened[name].get_tensor(f"poses{row['index']}")
-                rows.append(_row(row | {"file": file.with_name(name), "poses": poses}))
-        return Shard(rows, [Fault(*fault) for fault in about["faults"]])
+                rows.append(Row(**row | {"file": file.with_name(name), "poses": poses, "facts": Facts(**row["facts"])}))
+        return rows, [Fault(*fault) for fault in about["faults"]]
     except (OSError, ValueError, TypeError, KeyError, safetensors.SafetensorError) as error:
         raise ArrayError(f"{file}: cannot be read ({error}); remove the folder {file.parent} and begin anew") from error
 
@@ -244,29 +225,6 @@ def _wrong(recording: Recording, skeleton: Skeleton, classes: int) -> str | None
     if not 0 <= recording.label < classes:
         return f"label must lie in 0 … {classes - 1}, got {recording.label}"
     return None
-
-
-def _plain(found: Recording, unit: Unit, facts: Facts) -> dict[str, Any]:
-    def whole(value: int | None) -> int | None:
-        return None if value is None else int(value)
-
-    return {
-        "name": found.name,
-        "shape": found.x.shape,
-        "label": int(found.label),
-        "subject": whole(found.subject),
-        "view": whole(found.view),
-        "episode": whole(found.episode),
-        "parts": dict(found.parts),
-        "notes": list(found.notes),
-        "facts": facts.to_dict(),
-        "where": str(unit.path),
-    }
-
-
-def _row(plain: dict[str, Any]) -> Row:
-    lists = {"shape": tuple(plain["shape"]), "notes": tuple(plain["notes"]), "facts": Facts.from_dict(plain["facts"])}
-    return Row(**plain | lists)
 
 
 def _tasks(units: Sequence[Unit], sizes: Sequence[int]) -> list[list[Unit]]:

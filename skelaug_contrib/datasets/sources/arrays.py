@@ -150,7 +150,7 @@ class AimCLR:
         for i, row in enumerate(array.rows(1, unit.start, unit.stop), unit.start):
             people = row[0].transpose(1, 3, 2, 0)
             name = names[i].removesuffix(".skeleton")
-            about = {"name": name, "label": labels[i], "parts": {protocol: part}, **_about(name)}
+            about: dict[str, Any] = {"name": name, "label": labels[i], "parts": {protocol: part}, **_about(name)}
             yield clip(f"{unit.path}, clip {i}", people[: _end(people)], **about)
 
 
@@ -260,7 +260,7 @@ class CTRGCN:
                     yield Fault(where, f"its row of y_{part} does not name one class")
                     continue
                 points = row.reshape(frames, people, ntu.JOINTS, _XYZ)
-                about = {"name": f"{part}_{i:05}", "label": int(labels[i]), "parts": {protocol: part}}
+                about: dict[str, Any] = {"name": f"{part}_{i:05}", "label": int(labels[i]), "parts": {protocol: part}}
                 yield clip(where, points[: _end(points)], **about)
 
 

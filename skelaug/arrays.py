@@ -1,10 +1,11 @@
-"""Arrays of sequences on disk, read part by part: memory stays bounded however long the file is."""
+"""Arrays on disk, read part by part: memory stays bounded however long the file is, and no code in it is ever run."""
 
 from __future__ import annotations
 
 import math
+import struct
+import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,19 +13,185 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from skelaug.batch import SkeletonBatch
 from skelaug.layout import to_layout
 
-__all__ = ["ArrayError", "SequenceFile"]
+__all__ = ["ArrayError", "SequenceFile", "StoredArray", "array_names"]
 
 _LENGTHS = ("length", "lengths")
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
+_DEFLATE = 1032  # the most that deflate gains: who claims more bytes than that of each stored one holds no array
+
+Array = npt.NDArray[Any]
 
 
 class ArrayError(ValueError):
     """A file does not hold what it should; the message says what was found and how to mend it."""
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """One array of a ``.npy`` or ``.npz`` file, opened by :meth:`open`: its header is read, its numbers are not.
+
+    Attributes:
+        path: the file.
+        name: of the array inside a ``.npz``, ``None`` for a ``.npy``.
+        shape: of the array.
+        dtype: of its numbers, or of strings of a fixed length.
+        start: where in the file its numbers begin; ``None`` where they are compressed.
+    """
+
+    path: Path
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    start: int | None
+
+    @classmethod
+    def open(cls, path: str | Path, name: str | None = None) -> StoredArray:
+        """Read the header of an array; what it claims is compared with the bytes that are there.
+
+        Args:
+            path: a ``.npy`` or ``.npz`` file.
+            name: of the array in a ``.npz``.
+
+        Raises:
+            ArrayError: it is no such file or has no such array, it holds Python objects, is in Fortran order, or ends
+                early.
+            OSError: the file cannot be read.
+        """
+        path = Path(path)
+        where = _where(path, name)
+        with _opened(path, name) as (file, size, start):
+            shape, fortran, dtype = _header(file, where)
+            if dtype.hasobject:
+                raise ArrayError(
+                    f"{where}: an object array (perhaps clips of unequal length); objects are not read, for that would "
+                    f"run code of the file's. Save one float array, padded with zeros, and the lengths as 'length' in "
+                    f"a .npz"
+                )
+            if fortran and len(shape) > 1:
+                raise ArrayError(f"{where}: is in Fortran order; save numpy.ascontiguousarray(x)")
+            claimed, held = math.prod(shape) * dtype.itemsize, size - file.tell()
+            if min(shape, default=1) < 0 or claimed > held:
+                raise ArrayError(f"{where}: ends early: its header promises {claimed} bytes, {held} are there")
+            return cls(path, name, shape, dtype, None if start is None else start + file.tell())
+
+    @property
+    def where(self) -> str:
+        """The file and the name, for messages."""
+        return _where(self.path, self.name)
+
+    def rows(self, size: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Read along the first axis, ``size`` rows at a time. A compressed array is read from its beginning.
+
+        Args:
+            size: rows a part; the last part may have fewer.
+            start: the first row.
+            stop: the row behind the last one.
+
+        Raises:
+            ArrayError: the file is damaged.
+        """
+        count = self.shape[0] if stop is None else min(stop, self.shape[0])
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        with ExitStack() as stack:
+            if start and self.start is not None:
+                file: IO[bytes] = stack.enter_context(self.path.open("rb"))
+                file.seek(self.start + start * row)
+            else:
+                file, _, _ = stack.enter_context(_opened(self.path, self.name))
+                _header(file, self.where)
+                for _ in range(start):
+                    self._read(file, row)
+            for first in range(start, count, size):
+                part = min(size, count - first)
+                yield np.frombuffer(self._read(file, part * row), self.dtype).reshape(part, *self.shape[1:])
+
+    def load(self) -> Array:
+        """All of it.
+
+        Raises:
+            ArrayError: the file is damaged.
+        """
+        with _opened(self.path, self.name) as (file, _, _):
+            _header(file, self.where)
+            data = self._read(file, math.prod(self.shape) * self.dtype.itemsize)
+        return np.frombuffer(data, self.dtype).reshape(self.shape)
+
+    def _read(self, file: IO[bytes], wanted: int) -> bytes:
+        try:
+            data = file.read(wanted)
+        except Exception as error:  # zlib, zipfile and EOFError
+            raise ArrayError(f"{self.where}: damaged file ({_brief(error)}); copy it again") from error
+        if len(data) != wanted:
+            raise ArrayError(f"{self.where}: ends early: {len(data)} of {wanted} bytes; copy it again")
+        return data
+
+
+def array_names(path: str | Path) -> list[str]:
+    """Names of the arrays in a ``.npz`` file.
+
+    Raises:
+        ArrayError: it is no such file.
+        OSError: it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    except OSError:
+        raise
+    except Exception as error:  # a damaged archive raises what it likes
+        raise ArrayError(f"{path}: not a readable .npz file ({_brief(error)}); copy it again") from error
+
+
+def _where(path: Path, name: str | None) -> str:
+    return str(path) if name is None else f"{path}[{name!r}]"
+
+
+def _brief(error: Exception) -> str:
+    """What an error about unknown bytes says, short and printable."""
+    return f"{type(error).__name__}: {ascii(str(error)[:100])[1:-1]}"
+
+
+@contextmanager
+def _opened(path: Path, name: str | None) -> Iterator[tuple[IO[bytes], int, int | None]]:
+    """The bytes of an array file, their number, and where in ``path`` they begin; None where they are compressed."""
+    with ExitStack() as stack:
+        raw = stack.enter_context(path.open("rb"))
+        if name is None:
+            yield raw, path.stat().st_size, 0
+            return
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(raw))
+            info = archive.getinfo(f"{name}.npy")
+            raw.seek(info.header_offset + 26)  # the lengths of a name and of extras, behind 30 bytes
+            start = info.header_offset + 30 + sum(struct.unpack("<HH", raw.read(4)))
+            file = stack.enter_context(archive.open(info))
+        except OSError:
+            raise
+        except KeyError:
+            names = ", ".join(array_names(path)) or "nothing"
+            raise ArrayError(f"{path}: has no array {name!r}; it holds {names}") from None
+        except Exception as error:  # a damaged archive raises what it likes
+            raise ArrayError(f"{path}: not a readable .npz file ({_brief(error)}); copy it again") from error
+        if info.file_size > _DEFLATE * info.compress_size + 1024:
+            raise ArrayError(f"{path}[{name!r}]: claims {info.file_size} bytes, which its contents cannot fill")
+        yield file, info.file_size, start if info.compress_type == zipfile.ZIP_STORED else None
+
+
+def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether it is in Fortran order, and type; ``file`` is left behind the header."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that Python 2 wrote it
+            return read(file)
+    except Exception as error:  # a damaged header reaches Python's own parser
+        raise ArrayError(f"{where}: not a readable NumPy file ({_brief(error)}); copy it again") from error
 
 
 @dataclass(frozen=True)
@@ -77,9 +244,8 @@ class SequenceFile:
             raise ArrayError(
                 f"{path}: a .npy file holds one array without a name, but the array {member!r} was asked for"
             )
-        where = str(path) if member is None else f"{path}[{member!r}]"
-        with _stream(path, member) as (shape, dtype, _):
-            pass
+        array = StoredArray.open(path, member)
+        where, shape, dtype = array.where, array.shape, array.dtype
         if dtype.kind != "f" or dtype.itemsize > 8:
             hint = "; save it with x.astype('float32')" if dtype.kind in "iub" else ""
             raise ArrayError(f"{where}: coordinates must be floating point, got {dtype}{hint}")
@@ -110,15 +276,13 @@ class SequenceFile:
         Raises:
             ArrayError: a coordinate is not finite, or the file ends early.
         """
-        with _stream(self.path, self.member) as (shape, dtype, file):
-            one = shape if len(shape) == self._axes() - 1 else shape[1:]
-            for start in range(0, self.count, size):
-                stop = min(start + size, self.count)
-                part = _read(file, self.path, (stop - start, *one), dtype)
-                x = to_layout(
-                    torch.from_numpy(part.astype(np.float32)), self.layout, "NCTVM", contiguous=True, **self.sizes
-                )
-                yield self._batch(x, start, stop, nan_is_absent)
+        array, start = StoredArray.open(self.path, self.member), 0
+        one_sample = len(array.shape) == self._axes() - 1
+        for part in [array.load()[None]] if one_sample else array.rows(size):
+            x = torch.from_numpy(part.astype(np.float32))
+            x = to_layout(x, self.layout, "NCTVM", contiguous=True, **self.sizes)
+            yield self._batch(x, start, start + len(part), nan_is_absent)
+            start += len(part)
 
     def _axes(self) -> int:
         depth, axes = 0, 0
@@ -133,9 +297,8 @@ class SequenceFile:
             if not nan_is_absent:
                 n, c, t, v, m = (int(i) for i in (~finite).nonzero()[0])
                 raise ArrayError(
-                    f"{self.path}: sample {start + n} has {x[n, c, t, v, m]} at coordinate {c}, frame {t}, joint "
-                    f"{v}, person "
-                    f"{m}; if that means 'not observed', say so with --nan-is-absent"
+                    f"{self.path}: sample {start + n} has {x[n, c, t, v, m]} at coordinate {c}, frame {t}, joint {v}, "
+                    f"person {m}; if that means 'not observed', say so with --nan-is-absent"
                 )
             x = torch.where(finite, x, 0)
         batch = SkeletonBatch(x)
@@ -149,56 +312,11 @@ class SequenceFile:
 
 def _choose(path: Path, member: str | None) -> tuple[str, Any]:
     """The array of a ``.npz`` that is meant, and its lengths if it has some."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = list(archive.files)
-            lengths = next((archive[name] for name in _LENGTHS if name in names), None)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ArrayError(f"{path}: not a readable .npz file ({error})") from error
+    names = array_names(path)
+    lengths = next((StoredArray.open(path, name).load() for name in _LENGTHS if name in names), None)
     if member is None:
         found = ["x"] if "x" in names else [name for name in names if name not in _LENGTHS]
         if len(found) != 1:
             raise ArrayError(f"{path}: holds {', '.join(names) or 'nothing'}; name the array to read with --array")
         member = found[0]
-    if member not in names:
-        raise ArrayError(f"{path}: has no array {member!r}; it holds {', '.join(names)}")
     return member, lengths
-
-
-@contextmanager
-def _stream(path: Path, member: str | None) -> Iterator[tuple[tuple[int, ...], Any, IO[bytes]]]:
-    """An open array file behind its header: shape, type, and the bytes that follow, in C order."""
-    where = str(path) if member is None else f"{path}[{member!r}]"
-    with ExitStack() as stack:
-        try:
-            file: IO[bytes]
-            if member is None:
-                file = stack.enter_context(path.open("rb"))
-            else:
-                archive = stack.enter_context(zipfile.ZipFile(path))
-                file = stack.enter_context(archive.open(f"{member}.npy"))
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(file)
-        except (ValueError, *_DAMAGE) as error:
-            raise ArrayError(f"{where}: not a readable NumPy file ({error})") from error
-        if dtype.hasobject:
-            raise ArrayError(
-                f"{where}: an object array (perhaps clips of unequal length); it is not read, for that would run "
-                f"code from "
-                f"the file. Save one float array, padded with zeros, and the lengths as 'length' in a .npz"
-            )
-        if fortran and len(shape) > 1:
-            raise ArrayError(f"{where}: is in Fortran order; save numpy.ascontiguousarray(x)")
-        yield shape, dtype, file
-
-
-def _read(file: IO[bytes], path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
-    wanted = math.prod(shape) * dtype.itemsize
-    try:
-        data = file.read(wanted)
-    except _DAMAGE as error:
-        raise ArrayError(f"{path}: damaged file ({error}); copy it again") from error
-    if len(data) != wanted:
-        raise ArrayError(f"{path}: ends early: {len(data)} of {wanted} bytes that its header promises; copy it again")
-    return np.frombuffer(data, dtype).reshape(shape)

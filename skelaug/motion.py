@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from skelaug import check
+from skelaug.arrays import StoredArray, array_names
 from skelaug.batch import SkeletonBatch
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
@@ -28,13 +29,10 @@ FPS = 30
 @functools.cache
 def _clips() -> dict[str, Tensor]:
     """The bundled clips by name, ``(T, V, 3)`` in metres. Shared: never hand these out."""
-    with (
-        resources.files("skelaug").joinpath("assets/sample_motion.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as archive,
-    ):
-        positions = torch.from_numpy(archive["positions"].astype(np.float64) * float(archive["unit"])).float()
-        lengths = archive["lengths"].tolist()
-        return dict(zip(archive["names"].tolist(), torch.split(positions, lengths), strict=True))
+    with resources.as_file(resources.files("skelaug") / "assets" / "sample_motion.npz") as path:
+        held = {name: StoredArray.open(path, name).load() for name in array_names(path)}
+    positions = torch.from_numpy(held["positions"].astype(np.float64) * float(held["unit"])).float()
+    return dict(zip(held["names"].tolist(), torch.split(positions, held["lengths"].tolist()), strict=True))
 
 
 def clip_names() -> tuple[str, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
-import os
+import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +18,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from skelaug import Skeleton
+from skelaug import Skeleton, files
 from skelaug.commands import Refused
 from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
 
-__all__ = ["CheckpointError", "EncoderSpec", "export_encoder", "load", "load_encoder", "save", "write"]
+__all__ = ["CheckpointError", "EncoderSpec", "export_encoder", "load", "load_encoder", "restoring", "save", "write"]
 
+_MEND = "remove it to start anew, or put a copy of a whole one in its place"
 _CHECKPOINT, _ENCODER = "skelaug_contrib checkpoint 1", "skelaug_contrib encoder 1"
 
 
@@ -54,37 +58,18 @@ class EncoderSpec:
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
-    """Write a file so that after a crash at any moment, or on a full disk, it is the old one or the new one, whole.
+    """Write a file of a run, see :func:`skelaug.files.write`; what a killed writer of it left is removed.
 
     Args:
-        path: the file; a temporary one beside it, with a dot in front and .tmp behind, becomes it.
+        path: the file. One process at a time writes it.
         data: all of its content.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; the old file is still there.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(Path(folder) / "a.txt", b"hello")
-        ...     print(*(file.name for file in Path(folder).iterdir()))
-        a.txt
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name, too, must survive a power cut
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}-*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    files.write(path, data)
 
 
 def save(path: str | Path, state: dict[str, Any]) -> None:
@@ -117,24 +102,44 @@ def load(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: there is none.
     """
     path = Path(path)
-    mend = "remove it to start anew, or put a copy of a whole one in its place"
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
-            raise CheckpointError(f"{path}: damaged ({damaged} fails its checksum); {mend}")
+            raise CheckpointError(f"{path}: damaged ({damaged} fails its checksum); {_MEND}")
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, PermissionError, CheckpointError):
         raise
     except Exception as error:  # what a damaged file raises depends on where it is damaged
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(
-            f"{path}: not a readable checkpoint, {path.stat().st_size} bytes ({reason}); {mend}"
+            f"{path}: not a readable checkpoint, {path.stat().st_size} bytes ({reason}); {_MEND}"
         ) from error
     if not isinstance(found, dict) or found.get("format") != _CHECKPOINT:
-        raise CheckpointError(f"{path}: not a checkpoint of skelaug pretrain ({_CHECKPOINT}); {mend}")
+        raise CheckpointError(f"{path}: not a checkpoint of skelaug pretrain ({_CHECKPOINT}); {_MEND}")
+    if not isinstance(found.get("state"), dict):
+        raise CheckpointError(f"{path}: holds no state of a run; {_MEND}")
     state: dict[str, Any] = found["state"]
     return state
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """While parts of a run take up what :func:`load` gave: what is missing or does not fit is a CheckpointError.
+
+    Example:
+        >>> with restoring(Path("checkpoint.pt")):
+        ...     torch.nn.Linear(2, 3).load_state_dict({"weight": torch.ones(3, 2)})
+        Traceback (most recent call last):
+        skelaug_contrib.checkpoint.CheckpointError: checkpoint.pt: its entries do not fit this run (...bias...
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise CheckpointError(f"{path}: has no entry {error}; {_MEND}") from error
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: its entries do not fit this run ({reason}); {_MEND}") from error
 
 
 def export_encoder(
@@ -211,5 +216,5 @@ def load_encoder(path: str | Path) -> tuple[nn.Module, EncoderSpec]:
         encoder = spec.encoder.build(spec.skeleton, spec.channels)
         encoder.load_state_dict(tensors)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: tensors and description do not fit ({error})") from error
+        raise CheckpointError(f"{path}: tensors and description do not fit ({' '.join(str(error).split())})") from error
     return encoder.eval(), spec

@@ -87,12 +87,14 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     state = _find_run(out, config, about, resume)
     step, seconds = 0, 0.0
     if state is not None:
-        step, seconds = state["step"], state["seconds"]
-        method.load_state_dict(state["model"])
+        with checkpoint.restoring(out / "checkpoint.pt"):
+            step, seconds = state["step"], state["seconds"]
+            method.load_state_dict(state["model"])
     model, optimizer = fabric.setup(method, optimizer)
     if state is not None:
-        optimizer.load_state_dict(state["optimizer"])  # onto the device of the weights
-        fabric.strategy.precision.load_state_dict(state["precision"])
+        with checkpoint.restoring(out / "checkpoint.pt"):
+            optimizer.load_state_dict(state["optimizer"])  # onto the device of the weights
+            fabric.strategy.precision.load_state_dict(state["precision"])
     data = config.data
     prepare = preparation(dataset.skeleton, data.frames, data.center, align=data.align, size=data.size)
 
@@ -275,14 +277,16 @@ def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> di
     if not names:
         return None
     state = checkpoint.load(out / "checkpoint.pt") if "checkpoint.pt" in names else None
-    theirs = state["config"] if state else _read_config(out / "config.yaml")
+    with checkpoint.restoring(out / "checkpoint.pt"):
+        theirs = state["config"] if state else _read_config(out / "config.yaml")
+        data = state["data"] if state else about
     if theirs is None:
         raise TrainingError(f"{out} is no run of skelaug pretrain: it holds {min(names)}; choose another folder")
     if not resume:
         raise TrainingError(f"{out} holds a run; choose another folder, or let it go on with resume")
     changed = differences(to_dict(config), theirs)
-    if state and state["data"] != about:
-        changed.append(f"data: {about}, was {state['data']}")
+    if data != about:
+        changed.append(f"data: {about}, was {data}")
     if changed:
         raise TrainingError(
             f"{out} holds a run with other settings ({'; '.join(changed)}); take those, or choose another folder"

@@ -134,9 +134,18 @@ def test_a_folder_that_exists_is_kept(file: Path, tmp_path: Path, capsys: pytest
     out.mkdir()
     (out / "precious.txt").write_text("keep me")
     assert views(file, "--skeleton", "kinect20", "--out", out) == 1
-    assert "--overwrite" in capsys.readouterr().err and (out / "precious.txt").exists()
-    assert views(file, "--skeleton", "kinect20", "--out", out, "--overwrite") == 0
-    assert not (out / "precious.txt").exists() and (out / "0_basic.npy").exists()
+    assert "--overwrite" in capsys.readouterr().err
+    for name, what in (("precious.txt", "precious.txt would be lost"), ("0_cats.npy", "has no views.json")):
+        (out / "precious.txt").rename(out / name)
+        assert views(file, "--skeleton", "kinect20", "--out", out, "--overwrite") == 1
+        message = capsys.readouterr().err
+        assert what in message and "choose another folder, or remove this one yourself" in message
+        assert (out / name).read_text() == "keep me" and not list(tmp_path.glob(".out*"))
+    (out / "0_cats.npy").unlink()
+    assert views(file, "--skeleton", "kinect20", "--out", out, "--overwrite") == 0, "an empty folder may be used"
+    (out / "table.txt").write_text("old")
+    assert views(file, "--skeleton", "kinect20", "--out", out, "--overwrite") == 0, "its own folder is replaced"
+    assert (out / "table.txt").read_text() != "old" and not list(tmp_path.glob(".out*"))
 
 
 def bad_files(x: Any) -> dict[str, tuple[Any, str]]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +25,7 @@ from skelaug.arrays import ArrayError, SequenceFile
 from skelaug.batch import SkeletonBatch
 from skelaug.commands import Refused, device, find_skeleton, positive
 from skelaug.commands.table import format_table, measure, stages
+from skelaug.files import Output
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -36,6 +35,7 @@ __all__ = ["add_arguments", "run"]
 
 _SAMPLED = 256  # sequences in the batch that the table is made from
 _DRAWN = 5  # clips in the picture
+_FILES = re.compile(r"views\.json|policy\.yaml|table\.txt|ladder\.png|\d+_.+\.npy")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--batch", type=positive, default=256, help="sequences read at a time")
     add("--device", type=device, default="cpu", help="where to work, such as cpu or cuda")
     add("--up", choices=("y", "-y", "z"), default="y", help="the axis that points up in the picture; -y for images")
-    add("--overwrite", action="store_true", help="replace the folder if it exists")
+    add("--overwrite", action="store_true", help="replace the folder if skelaug views wrote it")
     parser.epilog = (
         "A sequence's views depend on the seed and its number in the file alone, not on --batch (where they borrow "
         "from "
@@ -103,14 +103,14 @@ def run(
     views = _policy(policy, bones, strong, stream)
     source = SequenceFile.open(input, layout, array, sizes)
     _check_joints(source, bones)
-    if out.exists() and not overwrite:
-        raise Refused(f"{out} exists; choose another --out, or say --overwrite")
+    folder_of_views = Output(out, "a folder of skelaug views", "views.json", _FILES)
+    folder_of_views.check(overwrite)
     c, t, v, m = source.shape
     lengths = "lengths from the file" if source.lengths is not None else "people absent where all joints are 0"
     print(f"{source.path}: {source.count} sequences, {c} coordinates, {t} frames, {v} joints, {m} persons; {lengths}")
 
     start = time.perf_counter()
-    with _atomic(out) as folder:
+    with folder_of_views.written(overwrite) as folder:
         prepare = Center(bones, per="clip") if center else Compose([])
         parts = (prepare(part.to(device)) for part in source.batches(batch, nan_is_absent=nan_is_absent))
         first = _write(parts, views, folder, seed, source.count)
@@ -211,23 +211,6 @@ def _create(path: Path, tensor: torch.Tensor, total: int) -> IO[bytes]:
     descr = np.lib.format.dtype_to_descr(tensor[:0].cpu().numpy().dtype)
     np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
     return file
-
-
-@contextmanager
-def _atomic(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` that takes its place when all went well, and vanishes otherwise."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        if out.is_dir():
-            shutil.rmtree(out)
-        elif out.exists():
-            out.unlink()
-        os.replace(folder, out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _draw(

@@ -10,6 +10,7 @@ import numpy as np
 
 from skelaug import plot
 from skelaug.commands import Refused
+from skelaug.files import written
 from skelaug_contrib.commands import evaluation
 from skelaug_contrib.evaluate import LINEAR, confusion, pictures
 
@@ -55,11 +56,11 @@ def run(run: Path, split: str, probe: bool, seed: int, out: Path, **options: Any
             right = int(matrix.diag().sum())
             title = f"Linear probe on {run.name}, {split}: {right} of {len(labels)} right ({right / len(labels):.1%})"
             figures["confusion"] = pictures.draw_confusion(matrix, task.names, title=title)
-    with evaluation.written(out / "features.npz") as path:
+    with written(out / "features.npz") as path:
         np.savez(path, **arrays)  # type: ignore[arg-type]
     print(f"{len(features)} {split} clips, {features.shape[1]} features each")
     print(f"wrote {out / 'features.npz'}: {', '.join(arrays)}")
     for name, figure in figures.items():
-        with evaluation.written(out / f"{name}.png") as path:
+        with written(out / f"{name}.png") as path:
             plot.save(figure, path)
         print(f"wrote {out / name}.png")

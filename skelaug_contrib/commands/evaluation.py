@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import statistics
-import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import skelaug
+from skelaug import files
 from skelaug.commands import Refused, device, positive, whole
 from skelaug.commands.table import aligned
 from skelaug.transform import Transform
@@ -24,7 +23,7 @@ from skelaug_contrib.checkpoint import EncoderSpec, load_encoder
 from skelaug_contrib.datasets import PreparedDataset, preparation, split
 from skelaug_contrib.evaluate import Fit, Schedule, accuracy, class_accuracy, confusion, embed, finetune, linear_probe
 
-__all__ = ["Report", "Task", "add", "open_task", "probe", "rate", "refusing", "train", "trained_by", "written"]
+__all__ = ["Report", "Task", "add", "open_task", "probe", "rate", "refusing", "train", "trained_by"]
 
 _TESTS = ("validation", "test", "test_clean")
 _AUGMENT = ("basic", "normal")
@@ -293,8 +292,7 @@ class Report:
             print("There are no validation subjects, so nothing was chosen; the test part was used once.", end=" ")
         print(_REFERENCE)
         if out is not None:
-            with written(out) as path:
-                path.write_text(json.dumps(self._dict(), indent=2) + "\n", encoding="utf-8")
+            files.write(out, (json.dumps(self._dict(), indent=2) + "\n").encode())
             print(f"wrote {out}")
 
     def _table(self) -> str:
@@ -333,18 +331,3 @@ def _jsonable(about: Mapping[str, Any]) -> dict[str, Any]:
         return str(value) if isinstance(value, Path | torch.device) else value
 
     return {name: plain(value) for name, value in about.items()}
-
-
-@contextlib.contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A file beside ``path``, of the same kind, that takes its place when all went well and vanishes otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from skelaug.commands import Refused
-from skelaug_contrib.commands.evaluation import written
+from skelaug.files import written
 from skelaug_contrib.commands.prepare import describe
 from skelaug_contrib.datasets import PreparedDataset, inspect
 

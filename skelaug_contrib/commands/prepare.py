@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
             "--workers",
             type=whole,
             default=os.cpu_count() or 1,
-            help="processes that read; 0 reads in this one",
+            help="processes that read; with 0 or 1 this one reads",
         )
         _add_common(known)
 
@@ -84,8 +84,6 @@ def _numbers(text: str) -> list[int]:
 
 def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> None:
     """Prepare data of one kind, and say what came out."""
-    if out.exists() and not overwrite:
-        raise Refused(f"{out} exists; choose another folder, or say --overwrite")
     make = _npz if kind == "npz" else _known(kind)
     with tqdm(unit=" clips" if kind == "npz" else " files", disable=None, file=sys.stderr) as bar:
 

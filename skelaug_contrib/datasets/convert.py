@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +11,18 @@ from typing import Any
 import numpy as np
 
 import skelaug
-from skelaug.arrays import ArrayError, SequenceFile
+from skelaug.arrays import ArrayError, SequenceFile, StoredArray, array_names
 from skelaug.batch import SkeletonBatch
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.engine import prepare
-from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_parts
+from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_parts, to_ints, to_strings
+from skelaug_contrib.datasets.sources.files import without_path
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["NpzSource", "from_npz"]
 
 _PART = 1 << 25  # bytes of x that are in memory at a time (several times over)
-_COLUMNS = ("length", "lengths", "label", "subject", "view", "episode", "name", "class_names", "joint_names")
+_NUMBERS, _TEXTS = ("length", "label", "subject", "view", "episode"), ("name", "class_names", "joint_names")
 
 
 @dataclass(frozen=True)
@@ -52,25 +51,23 @@ class NpzSource:
         path = Path(path)
         if path.suffix != ".npz":
             raise ArrayError(f"{path}: expected a .npz file of x, label and perhaps more; numpy.savez writes one")
-        if path.is_file() and not zipfile.is_zipfile(path):
-            raise ArrayError(f"{path}: not a readable .npz file; copy it again")
         array = SequenceFile.open(path, member="x")
-        found, count = _columns(path), array.count
+        held, count = set(array_names(path)), array.count
+        found = {name: StoredArray.open(path, name).load() for name in (*_NUMBERS, "lengths", *_TEXTS) if name in held}
         if "label" not in found:
             raise ArrayError(
                 f"{path}: has no array 'label', the class index of each clip; it holds x, {', '.join(found)}"
             )
-        known: list[str] = [name for name in ("length", "label", "subject", "view", "episode") if name in found]
-        columns = {name: _ints(path, name, found[name], count) for name in known}
-        if "lengths" in found:
-            columns.setdefault("length", _ints(path, "lengths", found["lengths"], count))
-        classes = [f"class_{i}" for i in range(columns["label"].max() + 1)]
-        bones = _skeleton(path, skeleton, found.get("joint_names"))
-        names = tuple(_strings(path, "name", found.get("name"), [f"clip_{i}" for i in range(count)]))
-        class_names = tuple(_strings(path, "class_names", found.get("class_names"), classes))
+        found.setdefault("length", found.pop("lengths", np.ones(count, np.int64)))
+        columns = {name: to_ints(path, name, found[name]) for name in _NUMBERS if name in found}
+        texts = {name: to_strings(path, name, found[name].tolist()) for name in _TEXTS if name in found}
+        bones = _skeleton(path, skeleton, texts.get("joint_names"))
+        names = texts.get("name", tuple(f"clip_{i}" for i in range(count)))
+        class_names = texts.get("class_names", tuple(f"class_{i}" for i in range(columns["label"].max() + 1)))
         splits = _splits(path, columns, train_views, train_subjects)
-        length = columns.get("length", np.ones(count, np.int64))
-        check_parts(path, (count, *array.shape), columns | {"length": length}, names, class_names, bones, splits)
+        check_parts(path, (count, *array.shape), columns, names, class_names, bones, splits)
+        if not {"length", "lengths"} & held:
+            del columns["length"]  # to be found in x
         return cls(array, bones, class_names, names, columns, splits, progress)
 
     def units(self) -> list[Unit]:
@@ -104,7 +101,7 @@ class NpzSource:
                 if self.progress is not None:
                     self.progress(done, self.array.count)
         except ArrayError as error:
-            yield Fault(str(unit.path), str(error).removeprefix(f"{unit.path}: "))
+            yield Fault(str(unit.path), without_path(error, unit.path))
 
 
 def from_npz(
@@ -149,30 +146,6 @@ def from_npz(
     return prepare(source, out, strict=True, overwrite=overwrite, **options)
 
 
-def _columns(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in _COLUMNS if name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ArrayError(f"{path}: an array cannot be read ({error})") from error
-
-
-def _ints(path: Path, name: str, array: Any, count: int) -> Ints:
-    if array.dtype.kind not in "iu" or array.shape != (count,):
-        raise ArrayError(
-            f"{path}[{name!r}]: must be whole numbers, one a clip, ({count},), got {array.dtype} {array.shape}"
-        )
-    return array.astype(np.int64)  # type: ignore[no-any-return]
-
-
-def _strings(path: Path, name: str, array: Any, default: list[str]) -> list[str]:
-    if array is None:
-        return default
-    if array.dtype.kind != "U" or array.ndim != 1:
-        raise ArrayError(f"{path}[{name!r}]: must be a list of strings, got {array.dtype} {array.shape}")
-    return list(map(str, array))
-
-
 def _hole(batch: SkeletonBatch, n: int) -> str | None:
     """Whole persons can be absent; a single joint can not, for it would be read as one at the origin."""
     mask = batch.mask
@@ -191,8 +164,7 @@ def _lengths(batch: SkeletonBatch) -> Ints:
     return np.where(seen.any(1), seen.shape[1] - seen[:, ::-1].argmax(1), 1).astype(np.int64)
 
 
-def _skeleton(path: Path, given: Skeleton | None, joint_names: Any) -> Skeleton:
-    names = None if joint_names is None else tuple(_strings(path, "joint_names", joint_names, []))
+def _skeleton(path: Path, given: Skeleton | None, names: tuple[str, ...] | None) -> Skeleton:
     if given is None:
         fitting = [known for known in skelaug.skeletons.values() if known.joints == names]
         if not fitting:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
-import multiprocessing
+import os
 import re
 import signal
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 
@@ -25,7 +27,7 @@ from skelaug.batch import SkeletonBatch
 from skelaug.transforms import CropResize
 from skelaug_contrib.datasets.facts import Floats
 from skelaug_contrib.datasets.findings import SHORT, Findings, find
-from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_place, write
+from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, output, write
 from skelaug_contrib.datasets.shards import Row, WorkFolder, write_shard
 from skelaug_contrib.datasets.sources.source import Fault, Source, Unit
 from skelaug_contrib.processes import end_with_parent
@@ -67,7 +69,7 @@ def prepare(
     Args:
         source: what to read.
         out: the folder to write.
-        workers: processes that read; 0 reads in this one.
+        workers: processes that read; with 0 or 1 this one reads.
         frames: resize every clip to this many, by linear interpolation between its first and last frame in which
             anybody is there; as they were recorded if left out.
         drop_leaked: leave test clips that have a twin in the training part out of the test part; there is no
@@ -90,7 +92,7 @@ def prepare(
     check.count("prepare", "workers", workers, low=0)
     if frames is not None:
         check.count("prepare", "frames", frames)
-    check_place(out, overwrite)
+    output(out).check(overwrite)
     units = source.units()
     with WorkFolder(out.with_name(f"{out.name}.partial"), source, units, discard=overwrite) as folder:
         _read_all(folder, source, workers, progress or (lambda done, total, faults: None))
@@ -118,65 +120,42 @@ def prepare(
 def _read_all(folder: WorkFolder, source: Source, workers: int, progress: Callable[[int, int, int], object]) -> None:
     """See that every shard is there."""
     total = sum(map(len, folder.tasks))
-    todo = [task for task in range(len(folder.tasks)) if not folder.is_done(task)]
+    todo = [task for task in range(len(folder.tasks)) if not folder.name(task).exists()]
     done, faults = total - sum(len(folder.tasks[task]) for task in todo), 0
     progress(done, total, faults)
-    for task, (_, bad) in _results(folder, source, todo, workers):
-        done, faults = done + len(folder.tasks[task]), faults + bad
-        progress(done, total, faults)
+    calls = (joblib.delayed(_work)(os.getpid(), folder.name(task), source, folder.tasks[task]) for task in todo)
+    # With one job joblib works in this process. A few calls wait at a time, not a hundred thousand.
+    pool = joblib.Parallel(max(workers, 1), "loky", return_as="generator_unordered", batch_size=1, max_nbytes=None)
+    try:
+        # Where this loop ends early, closing ends the workers, and joblib warns of calls that were given up.
+        with warnings.catch_warnings(), closing(pool(calls)) as results:
+            warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning)
+            for units, bad in results:
+                done, faults = done + units, faults + bad
+                progress(done, total, faults)
+    except BrokenProcessPool as error:
+        suspects = [str(folder.tasks[task][0].path) for task in todo if not folder.name(task).exists()]
+        raise WorkerDied(
+            f"a worker process was killed, by the system if memory ran out, while it read one of the files from "
+            f"{' or '.join(suspects[:workers])} on; what is done is kept in {folder.path}: give the same command "
+            f"again, with fewer --workers"
+        ) from error
 
 
-def _results(
-    folder: WorkFolder, source: Source, todo: Sequence[int], workers: int
-) -> Iterator[tuple[int, tuple[int, int]]]:
-    if workers == 0 or not todo:
-        for task in todo:
-            yield task, write_shard(folder.name(task), source, folder.tasks[task])
-        return
-    # No forks of a process with threads: a server forks them, which has imported what they need and started nothing.
-    known = multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in known else "spawn")
-    if "forkserver" in known:
-        context.set_forkserver_preload([__name__])
-    waiting = iter(todo)
-    running: dict[Future[tuple[int, int]], int] = {}
-    with ProcessPoolExecutor(min(workers, len(todo)), context, _begin, (source,)) as pool:
-        try:
-            # A few ahead: a hundred thousand files need not lie in the queue.
-            for task in itertools.islice(waiting, 2 * workers):
-                running[pool.submit(_work, folder.name(task), folder.tasks[task])] = task
-            while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    counts = future.result()
-                    yield running.pop(future), counts
-                    for task in itertools.islice(waiting, 1):
-                        running[pool.submit(_work, folder.name(task), folder.tasks[task])] = task
-        except BrokenProcessPool as error:
-            suspects = sorted(str(folder.tasks[task][0].path) for task in running.values())
-            raise WorkerDied(
-                f"a worker process was killed, by the system if memory ran out, while it read one of the files from "
-                f"{' or '.join(suspects[:workers])} on; what is done is kept in {folder.path}: give the same command "
-                f"again, with fewer --workers"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _work(caller: int, file: Path, source: Source, units: Sequence[Unit]) -> tuple[int, int]:
+    """Write a shard, in a worker or in the process ``caller`` itself; the number of units and of faults."""
+    if os.getpid() != caller:
+        _begin()
+    _, faults = write_shard(file, source, units)
+    return len(units), faults
 
 
-_source: Source
-
-
-def _begin(source: Source) -> None:
+@functools.cache
+def _begin() -> None:
     """First thing in a worker."""
-    global _source
-    _source = source
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process stops its workers
     end_with_parent()
-
-
-def _work(name: Path, units: Sequence[Unit]) -> tuple[int, int]:
-    return write_shard(name, _source, units)
 
 
 # --- one data set of it ----------------------------------------------------------------------------------------------
@@ -193,9 +172,9 @@ class _Assembly:
         self.untested: dict[str, list[str]] = {}
         self.files = sum(map(len, folder.tasks))
         first: dict[str, str] = {}
-        for shard in folder.shards():
-            self.faults += shard.faults
-            for row in shard.rows:
+        for rows, faults in folder.shards():
+            self.faults += faults
+            for row in rows:
                 other, channels = first.setdefault(row.name, row.where), (self.rows or [row])[0].shape[0]
                 if other != row.where:
                     self.faults.append(Fault(row.where, f"its name, {row.name}, is that of {other} too"))
@@ -260,7 +239,7 @@ class _Assembly:
 
     def _find(self) -> tuple[Findings, Splits]:
         names = [row.name for row in self.rows]
-        facts, poses = [row.facts for row in self.rows], [row.read_poses() for row in self.rows]
+        facts, poses = [row.facts for row in self.rows], [row.poses for row in self.rows]
         splits = _splits(self.rows)
         who = [self._column(name) for name in ("label", "subject", "episode")]
         performance = None if any(column is None for column in who) else np.stack([c for c in who if c is not None], 1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,16 +37,7 @@ class Facts:
     lost: int
     frozen: int
     jump: float
-    persons: tuple[int, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Facts:
-        """From :meth:`to_dict`'s."""
-        return cls(**data | {"persons": tuple(data["persons"])})
+    persons: Sequence[int]
 
 
 def facts_of(x: Floats) -> tuple[Facts, Floats]:

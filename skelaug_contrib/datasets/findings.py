@@ -23,6 +23,22 @@ _PART = 1 << 25  # bytes of x that are looked at a time
 
 Splits = Mapping[str, Mapping[str, Ints]]
 
+#: By kind of clip: how much it is of that kind, 0 if it is not; and what to say of such clips.
+_KINDS: dict[str, tuple[Callable[[Facts], float], str]] = {
+    "short": (lambda clip: clip.frames < SHORT, f"of fewer than {SHORT} frames"),
+    "empty": (lambda clip: not clip.persons, "in which nobody is ever there"),
+    "lost": (lambda clip: clip.lost * (clip.lost < clip.frames), "with frames without anybody, {lost} frames in all"),
+    "times": (
+        lambda clip: any(clip.lost + seen < clip.frames for seen in clip.persons),
+        "with somebody who is there only at times",
+    ),
+    "frozen": (lambda clip: clip.frozen, "with frames that repeat the one before to the bit, {frozen} frames in all"),
+    "jumps": (
+        lambda clip: clip.jump * (clip.jump > JUMP),
+        f"with a joint that moves more than {JUMP:g} m in a frame, {{jump:.2f}} m at most",
+    ),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:
@@ -53,15 +69,7 @@ class Findings:
             what: ``"short"``; ``"empty"``, nobody is ever there; ``"lost"``, nobody is there in some frames;
                 ``"frozen"``, a frame repeats the one before; ``"jumps"``; ``"times"``, somebody is there at times only.
         """
-        tests: dict[str, Callable[[Facts], bool]] = {
-            "short": lambda clip: clip.frames < SHORT,
-            "empty": lambda clip: not clip.persons,
-            "lost": lambda clip: 0 < clip.lost < clip.frames,
-            "frozen": lambda clip: clip.frozen > 0,
-            "jumps": lambda clip: clip.jump > JUMP,
-            "times": lambda clip: any(clip.lost + seen < clip.frames for seen in clip.persons),
-        }
-        return np.flatnonzero([tests[what](clip) for clip in self.facts])
+        return np.flatnonzero([_KINDS[what][0](clip) > 0 for clip in self.facts])
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, with the names of the clips."""
@@ -95,21 +103,12 @@ class Findings:
         frames = np.array([clip.frames for clip in self.facts])
         said = [f"frames: {frames.min()} … {frames.max()}, median {np.median(frames):g}"]
 
-        def say(what: str, verb: str, worst: Callable[[Facts], float] | None = None) -> None:
-            clips = self.having(what)
-            if worst is not None:
-                clips = np.array(sorted(clips, key=lambda i: -worst(self.facts[i])), np.int64)
-            if len(clips):
-                said.append(f"{what}: {_count(len(clips))} {verb}: {self._some(clips)}")
-
-        say("short", f"of fewer than {SHORT} frames")
-        say("empty", "in which nobody is ever there")
-        lost, frozen = (sum(getattr(clip, name) for clip in self.facts) for name in ("lost", "frozen"))
-        say("lost", f"with frames without anybody, {lost} frames in all", lambda clip: clip.lost)
-        say("times", "with somebody who is there only at times")
-        say("frozen", f"with frames that repeat the one before to the bit, {frozen} frames in all", lambda c: c.frozen)
+        totals = {"lost": sum(clip.lost for clip in self.facts), "frozen": sum(clip.frozen for clip in self.facts)}
         most = max(clip.jump for clip in self.facts)
-        say("jumps", f"with a joint that moves more than {JUMP:g} m in a frame, {most:.2f} m at most", lambda c: c.jump)
+        for what, (much, text) in _KINDS.items():
+            clips = np.array(sorted(self.having(what), key=lambda i: -much(self.facts[i])), np.int64)
+            if len(clips):
+                said.append(f"{what}: {_count(len(clips))} {text.format(jump=most, **totals)}: {self._some(clips)}")
         said.append(f"twins: {self._twins()}")
         for protocol, parts in splits.items():
             test, leaks, twice = (len(v) for v in (parts["test"], self.leaked[protocol], self.repeated[protocol]))

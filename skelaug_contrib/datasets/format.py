@@ -20,11 +20,9 @@ import errno
 import itertools
 import json
 import math
-import os
+import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +32,17 @@ import numpy.typing as npt
 import torch
 
 from skelaug.arrays import ArrayError
+from skelaug.files import Output
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 
-__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "check_place", "split", "write"]
+__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "split", "to_ints", "to_strings", "write"]
 
 FORMAT, VERSION = "skelaug prepared dataset", 1
 _REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
 _ABOUT = ("counts", "skeleton", "names", "class_names", "splits")
 _COUNTS = ("clips", "coordinates", "frames", "joints", "persons")
-_FILES = {"dataset.json", "report.json", *(f"{name}.npy" for name in ("x", *_REQUIRED, *_OPTIONAL))}
+_FILES = re.compile(rf"(dataset|report)\.json|({'|'.join(('x', *_REQUIRED, *_OPTIONAL))})\.npy")
 _PART = 1 << 25  # bytes that are written at a time
 
 Floats = npt.NDArray[np.float32]
@@ -126,7 +125,7 @@ class PreparedDataset:
             skeleton = Skeleton.from_dict(about["skeleton"])
         except (ValueError, TypeError, AttributeError) as error:
             raise ArrayError(f"{path / 'dataset.json'}: no skeleton ({error})") from error
-        names, class_names = (_strings(path, name, about[name]) for name in ("names", "class_names"))
+        names, class_names = (to_strings(path, name, about[name]) for name in ("names", "class_names"))
         splits = _to_splits(path, about["splits"])
         check_parts(path, x.shape, columns, names, class_names, skeleton, splits)
         columns = dict.fromkeys(_OPTIONAL) | columns
@@ -144,6 +143,11 @@ class PreparedDataset:
             f"PreparedDataset({str(self.path)!r}: {len(self)} clips {self.x.shape[1:]}, {len(self.class_names)} "
             f"classes; {protocols})"
         )
+
+
+def output(path: Path) -> Output:
+    """The folder as what ``skelaug prepare`` writes, which alone it may replace."""
+    return Output(path, "a prepared data set", "dataset.json", _FILES)
 
 
 def write(
@@ -165,7 +169,7 @@ def write(
 ) -> PreparedDataset:
     """Write a prepared data set; the folder appears whole or not at all.
 
-    It is made beside its place, brought to the disk (fsync) and renamed. After an error or an interrupt nothing is
+    It grows beside its place, is brought to the disk (fsync) and renamed. After an error or an interrupt nothing is
     left; after ``kill -9`` or a power cut, at most a hidden folder that the next run ignores.
 
     Args:
@@ -191,17 +195,17 @@ def write(
 
     Raises:
         ArrayError: a part is off or parts disagree; the message says which.
-        FileExistsError: the folder exists.
+        FileExistsError: the folder exists, or holds what is no part of a prepared data set.
         OSError: the disk is full, or the folder cannot be written.
     """
     path = Path(path).resolve()
     given = {"length": length, "label": label, "subject": subject, "view": view, "episode": episode}
-    columns = {name: _ints(path, name, column) for name, column in given.items() if column is not None}
+    columns = {name: to_ints(path, name, column) for name, column in given.items() if column is not None}
     indices = _to_splits(path, splits or {})
     parts = _parts(x)
     first = _check_part(path, next(parts, None), None)
     shape = (len(columns["label"]), *first.shape[1:])
-    names, class_names = _strings(path, "names", list(names)), _strings(path, "class_names", list(class_names))
+    names, class_names = to_strings(path, "names", list(names)), to_strings(path, "class_names", list(class_names))
     check_parts(path, shape, columns, names, class_names, skeleton, indices)
     about = {
         "format": FORMAT,
@@ -212,7 +216,10 @@ def write(
         "splits": {name: {part: v.tolist() for part, v in parts.items()} for name, parts in indices.items()},
         "names": names,
     }
-    with _appearing(path, math.prod(shape) * 4, overwrite, beside or path.parent) as folder:
+    with output(path).written(overwrite, beside) as folder:
+        size, free = math.prod(shape) * 4, shutil.disk_usage(folder).free
+        if size > free:
+            raise OSError(errno.ENOSPC, f"{path} needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
         for name, column in columns.items():
             np.save(folder / f"{name}.npy", column, allow_pickle=False)
         (folder / "dataset.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
@@ -323,13 +330,14 @@ def _load(file: Path, *, mapped: bool = False) -> Any:
 # --- checks, of what is read and of what is written ------------------------------------------------------------------
 
 
-def _strings(path: Path, name: str, value: Any) -> tuple[str, ...]:
+def to_strings(path: Path, name: str, value: Any) -> tuple[str, ...]:
+    """``value`` as plain strings."""
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise ArrayError(f"{path}: {name} must be a list of strings")
     return tuple(map(str, value))  # a NumPy string is a str, but no plain one
 
 
-def _ints(path: Path, name: str, value: Any) -> Ints:
+def to_ints(path: Path, name: str, value: Any) -> Ints:
     """``value`` as int64 ``(n,)``; numbers that are not whole are refused, not cut."""
     try:
         array = np.asarray(value)
@@ -346,7 +354,7 @@ def _to_splits(path: Path, value: Any) -> Splits:
     if not isinstance(value, Mapping) or not all(isinstance(parts, Mapping) for parts in value.values()):
         raise ArrayError(f"{path}: splits must map protocols to parts to lists of clip indices")
     return {
-        protocol: {part: np.sort(_ints(path, f"splits[{protocol!r}][{part!r}]", v)) for part, v in parts.items()}
+        protocol: {part: np.sort(to_ints(path, f"splits[{protocol!r}][{part!r}]", v)) for part, v in parts.items()}
         for protocol, parts in value.items()
     }
 
@@ -461,57 +469,3 @@ def _check_values(path: Path, part: Floats, length: Ints, start: int) -> None:
     if len(wrong):
         n = wrong[0]
         raise ArrayError(f"{path}: clip {start + n} of x is not 0 after its length, {length[n]} frames")
-
-
-def check_place(path: Path, overwrite: bool) -> None:
-    """Whether a data set may be written to ``path``.
-
-    Raises:
-        FileExistsError: something is there.
-        ArrayError: something else than a prepared data set would be overwritten.
-    """
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; choose another folder, or overwrite it")
-    found = [path] if path.is_file() else path.iterdir() if path.exists() else []
-    foreign = {file.name for file in found} - _FILES
-    if foreign:
-        raise ArrayError(f"{path} is not only a prepared data set: {min(foreign)} would be lost; choose another folder")
-
-
-@contextmanager
-def _appearing(path: Path, size: int, overwrite: bool, beside: Path) -> Iterator[Path]:
-    """A folder in ``beside`` that takes its place, synced to disk, when all went well, and vanishes otherwise."""
-    check_place(path, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(path.parent).free
-    if size > free:
-        raise OSError(errno.ENOSPC, f"{path} needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=beside))
-    old = folder.with_name(f"{folder.name}-old")
-    try:
-        yield folder
-        folder.chmod(0o755)
-        for file in (*folder.iterdir(), folder):
-            _sync(file)
-        if path.exists():
-            os.replace(path, old)
-        os.replace(folder, path)
-        _sync(path.parent)
-    except BaseException:
-        if old.exists() and not path.exists():
-            os.replace(old, path)
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir() and os.name != "posix":  # Windows opens no folders
-        return
-    number = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

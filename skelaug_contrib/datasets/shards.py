@@ -1,70 +1,65 @@
 """The work folder of a run that reads many files: what is done lies there in shards, and survives the run's death.
 
-A shard holds the recordings of some units: ``00012.bin``, their coordinates (and, behind each, the poses by which twins
-are found), and ``00012.json``, all else. Both are written under another name and then renamed, the JSON file last: it
-is there when the shard is done, whole. Beside them, ``state.json`` says of which run they are.
+A shard holds the recordings of some units in ``000012.safetensors``: coordinates ``x0``, ``x1`` and so on, poses
+``poses0`` and so on by which twins are found, and all else as JSON in ``about``. Where a shard would fill the memory,
+its first recordings lie in ``000012-0.safetensors`` and so on, written before it. The shard is done when its own file
+is there. Beside the shards, ``state.json`` says of which run they are.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import math
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
+import safetensors
+import safetensors.numpy
+from filelock import FileLock, Timeout
 
 import skelaug
 from skelaug.arrays import ArrayError
+from skelaug.files import write
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.facts import Facts, Floats, facts_of
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Source, Unit
 
-__all__ = ["Row", "Shard", "WorkFolder", "read_shard", "write_shard"]
+__all__ = ["Row", "WorkFolder", "read_shard", "write_shard"]
 
 _UNITS, _BYTES = 64, 1 << 23  # a shard is a task: so many files at most, or so many bytes of them
+_COPIED = ("name", "label", "subject", "view", "episode", "notes")
+_IN_MEMORY = 1 << 25  # bytes of coordinates that are kept before they are written
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """All of a recording but its coordinates, which lie in a shard's file from ``offset`` on."""
+    """All of a recording but its coordinates, which are ``x<index>`` in ``file``."""
 
     name: str
-    shape: tuple[int, int, int, int]
+    shape: Sequence[int]
     label: int
     subject: int | None
     view: int | None
     episode: int | None
     parts: Mapping[str, str]
-    notes: tuple[str, ...]
+    notes: Sequence[str]
     facts: Facts
-    poses: tuple[int, int]
+    poses: Floats
     where: str
     file: Path
-    offset: int
+    index: int
 
     def read(self) -> Floats:
         """The coordinates ``(C, T, V, M)``."""
-        return np.fromfile(self.file, "<f4", math.prod(self.shape), offset=self.offset).reshape(self.shape)
-
-    def read_poses(self) -> Floats:
-        """See :func:`~skelaug_contrib.datasets.facts.facts_of`."""
-        start = self.offset + 4 * math.prod(self.shape)
-        return np.fromfile(self.file, "<f4", math.prod(self.poses), offset=start).reshape(self.poses)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """What came of some units."""
-
-    rows: list[Row] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+        with safetensors.safe_open(self.file, "numpy") as file:
+            x: Floats = file.get_tensor(f"x{self.index}")
+        return x
 
 
 class WorkFolder:
@@ -94,65 +89,58 @@ class WorkFolder:
             "listing": listing,
         }
         self._discard = discard
-        self._lock: IO[str] | None = None
+        self._lock = FileLock(path / "lock", timeout=0)
 
     def __enter__(self) -> WorkFolder:
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / "lock").open("w")
-        _lock(self._lock, self.path)
-        state = json.loads(json.dumps(self._state))
-        found = self._found()
-        if found != state:
-            if found is not None and not self._discard:
-                other = ", ".join(name for name in state if found.get(name) != state[name])
-                self._lock.close()
+        try:
+            self._lock.acquire()  # the system lets go of it however this process ends
+        except Timeout as error:
+            raise OSError(errno.EAGAIN, f"{self.path}: another process is at work in it; wait for it to end") from error
+        try:
+            self._take_up()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _take_up(self) -> None:
+        """Keep what an earlier run of the same files left; clear what another one left, if that may be given up."""
+        file, state, earlier = self.path / "state.json", json.loads(json.dumps(self._state)), {}
+        if file.exists():
+            with suppress(ValueError):
+                earlier = json.loads(file.read_text(encoding="utf-8"))
+        if earlier != state:
+            if file.exists() and not self._discard:
+                other = ", ".join(name for name in state if earlier.get(name) != state[name])
                 raise ArrayError(
                     f"{self.path}: holds an unfinished run of something else ({other} changed since); remove that "
                     f"folder, or overwrite, to begin anew"
                 )
-            self._clear()
-            with _replacing(self.path / "state.json") as file:
-                file.write(json.dumps(state, indent=1).encode())
-        for leftover in self.path.glob(".*"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        return self
+            for shard in self.path.glob("*.safetensors"):
+                shard.unlink()
+            write(file, json.dumps(state, indent=1).encode())
+        for leftover in self.path.glob(".*.tmp"):
+            shutil.rmtree(leftover)
 
     def __exit__(self, *error: object) -> None:
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.release()
 
     def remove(self) -> None:
         """All is done: nothing of it is needed any more."""
         shutil.rmtree(self.path)
 
     def name(self, task: int) -> Path:
-        """A shard's file, without its ending."""
-        return self.path / f"{task:06d}"
+        """A shard's file."""
+        return self.path / f"{task:06d}.safetensors"
 
-    def is_done(self, task: int) -> bool:
-        """Whether the shard is there, whole."""
-        return self.name(task).with_suffix(".json").exists()
-
-    def shards(self) -> Iterator[Shard]:
+    def shards(self) -> Iterator[tuple[list[Row], list[Fault]]]:
         """All shards, in the order of the units, when all are done."""
         for task in range(len(self.tasks)):
             yield read_shard(self.name(task))
 
-    def _found(self) -> Any:
-        try:
-            return json.loads((self.path / "state.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            return {}
 
-    def _clear(self) -> None:
-        for file in self.path.iterdir():
-            if file.name != "lock":
-                shutil.rmtree(file) if file.is_dir() else file.unlink()
-
-
-def write_shard(name: Path, source: Source, units: Iterable[Unit]) -> tuple[int, int]:
+def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int, int]:
     """Read units and write their shard.
 
     Returns:
@@ -163,44 +151,59 @@ def write_shard(name: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
     """
     rows: list[dict[str, Any]] = []
     faults: list[Fault] = []
+    tensors: dict[str, Any] = {}
+    parts = 0
     try:
-        with _replacing(name.with_suffix(".bin")) as file:
-            for unit in units:
-                for found in _read(source, unit):
-                    if isinstance(found, Fault):
-                        faults.append(found)
-                        continue
-                    x = np.ascontiguousarray(found.x, "<f4")
-                    facts, poses = facts_of(x)
-                    rows.append(_plain(found, unit, facts, poses, file.tell()))
-                    file.write(x.data)
-                    file.write(np.ascontiguousarray(poses, "<f4").data)
+        for unit in units:
+            for found in _read(source, unit):
+                if isinstance(found, Fault):
+                    faults.append(found)
+                    continue
+                if sum(tensor.nbytes for tensor in tensors.values()) > _IN_MEMORY:
+                    part = file.with_stem(f"{file.stem}-{parts}")
+                    write(part, safetensors.numpy.save(tensors))
+                    for earlier in rows:
+                        earlier["file"] = earlier["file"] or part.name
+                    tensors, parts = {}, parts + 1
+                facts, poses = facts_of(found.x)
+                index = len(tensors) // 2
+                tensors[f"x{index}"] = np.ascontiguousarray(found.x, "<f4")
+                tensors[f"poses{index}"] = np.ascontiguousarray(poses, "<f4")
+                row: dict[str, Any] = {name: getattr(found, name) for name in _COPIED}
+                row |= {"parts": dict(found.parts), "shape": found.x.shape, "facts": asdict(facts)}
+                rows.append(row | {"where": str(unit.path), "file": "", "index": index})
         about = {"rows": rows, "faults": [[fault.where, fault.reason, fault.line] for fault in faults]}
-        with _replacing(name.with_suffix(".json")) as file:
-            file.write(json.dumps(about).encode())
+        tensors["about"] = np.frombuffer(json.dumps(about, default=int).encode(), np.uint8)
+        write(file, safetensors.numpy.save(tensors))
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{name.parent} cannot be written: {error.strerror}; what is done is kept there: mend that, "
+            f"{file.parent} cannot be written: {error.strerror}; what is done is kept there: mend that, "
             f"and give the same command again",
         ) from error
     return len(rows), len(faults)
 
 
-def read_shard(name: Path) -> Shard:
+def read_shard(file: Path) -> tuple[list[Row], list[Fault]]:
     """What :func:`write_shard` wrote, but the coordinates, which rows read by themselves.
 
     Raises:
         ArrayError: the file was damaged since.
     """
-    file = name.with_suffix(".json")
     try:
-        about = json.loads(file.read_bytes())
-        data = name.with_suffix(".bin")
-        rows = [_row(row, data) for row in about["rows"]]
-        return Shard(rows, [Fault(*fault) for fault in about["faults"]])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ArrayError(f"{file}: cannot be read ({error}); remove the folder {name.parent} and begin anew") from error
+        with ExitStack() as stack:
+            opened: dict[str, Any] = {}
+            for part in (file, *file.parent.glob(f"{file.stem}-*{file.suffix}")):
+                opened[part.name] = stack.enter_context(safetensors.safe_open(part, "numpy"))
+            about = json.loads(opened[file.name].get_tensor("about").tobytes())
+            rows = []
+            for row in about["rows"]:
+                name = row["file"] or file.name
+                poses = opened[name].get_tensor(f"poses{row['index']}")
+                rows.append(Row(**row | {"file": file.with_name(name), "poses": poses, "facts": Facts(**row["facts"])}))
+        return rows, [Fault(*fault) for fault in about["faults"]]
+    except (OSError, ValueError, TypeError, KeyError, safetensors.SafetensorError) as error:
+        raise ArrayError(f"{file}: cannot be read ({error}); remove the folder {file.parent} and begin anew") from error
 
 
 def _read(source: Source, unit: Unit) -> Iterator[Recording | Fault]:
@@ -222,36 +225,6 @@ def _wrong(recording: Recording, skeleton: Skeleton, classes: int) -> str | None
     if not 0 <= recording.label < classes:
         return f"label must lie in 0 … {classes - 1}, got {recording.label}"
     return None
-
-
-def _plain(found: Recording, unit: Unit, facts: Facts, poses: Floats, offset: int) -> dict[str, Any]:
-    def whole(value: int | None) -> int | None:
-        return None if value is None else int(value)
-
-    return {
-        "name": found.name,
-        "shape": found.x.shape,
-        "label": int(found.label),
-        "subject": whole(found.subject),
-        "view": whole(found.view),
-        "episode": whole(found.episode),
-        "parts": dict(found.parts),
-        "notes": list(found.notes),
-        "facts": facts.to_dict(),
-        "poses": poses.shape,
-        "where": str(unit.path),
-        "offset": offset,
-    }
-
-
-def _row(plain: dict[str, Any], file: Path) -> Row:
-    given = plain | {
-        "shape": tuple(plain["shape"]),
-        "notes": tuple(plain["notes"]),
-        "facts": Facts.from_dict(plain["facts"]),
-        "poses": tuple(plain["poses"]),
-    }
-    return Row(**given, file=file)
 
 
 def _tasks(units: Sequence[Unit], sizes: Sequence[int]) -> list[list[Unit]]:
@@ -282,30 +255,3 @@ def _listing(units: Sequence[Unit]) -> tuple[list[int], str]:
         content.update(json.dumps([str(unit.path), unit.start, unit.stop, size, time]).encode())
         sizes.append(size // shared[unit.path])
     return sizes, content.hexdigest()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is there whole, on the disk, or not at all."""
-    # Its own name in every process: one that outlives a killed run for a moment must not write into ours.
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _lock(file: IO[str], folder: Path) -> None:
-    """Keep other processes out; the system lets go of it however this one ends."""
-    with suppress(ImportError):  # Windows has no such locks
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise OSError(error.errno, f"{folder}: another process is at work in it; wait for it to end") from error

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from runs import SKELETON, tiny
+from runs import SKELETON, prepared, tiny
 
 import skelaug
 from skelaug_contrib import checkpoint
 from skelaug_contrib.checkpoint import CheckpointError, export_encoder, load, load_encoder, save
-from skelaug_contrib.config import EncoderConfig
+from skelaug_contrib.config import EncoderConfig, PretrainConfig
+from skelaug_contrib.train import pretrain
 
 STATE = {"step": 7, "model": {"weight": torch.arange(3000.0)}, "optimizer": {"lr": [0.1, None]}, "name": "ü"}
 
@@ -70,42 +71,24 @@ def test_damaged_and_foreign_files_are_refused_and_named(tmp_path: Path, monkeyp
         load(tmp_path / "none.pt")
 
 
-@pytest.mark.parametrize("moment", ["write", "flush", "sync", "replace"])
+@pytest.mark.parametrize("moment", ["write", "sync", "replace"])
 def test_on_a_full_disk_the_old_file_stays_and_nothing_else(
     moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "c.pt"
     save(path, {"step": 1})
-    full = OSError(errno.ENOSPC, "No space left on device")
 
     def fail(*_: Any) -> None:
-        raise full
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    if moment in ("write", "flush"):
-        whole = Path.open
+    if moment == "write":
+        whole = Path.write_bytes
 
-        def opened(self: Path, *arguments: Any) -> Any:
-            file = whole(self, *arguments)
+        def half(self: Path, data: Any) -> None:
+            whole(self, bytes(data)[: len(data) // 2])
+            fail()
 
-            class Full:
-                """A file on a disk that fills up half-way."""
-
-                def __enter__(self) -> Any:
-                    return self
-
-                def __exit__(self, *_: object) -> None:
-                    file.close()
-
-                def write(self, data: Any) -> None:
-                    file.write(bytes(data)[: len(data) // 2])
-                    if moment == "write":
-                        raise full
-
-                flush = fail
-
-            return Full()
-
-        monkeypatch.setattr(Path, "open", opened)
+        monkeypatch.setattr(Path, "write_bytes", half)
     else:
         monkeypatch.setattr(os, {"sync": "fsync", "replace": "replace"}[moment], fail)
     with pytest.raises(OSError, match="No space left"):
@@ -183,6 +166,44 @@ def test_files_that_hold_no_encoder_are_refused_and_named(tmp_path: Path) -> Non
 
 def test_a_killed_writers_leftover_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "c.pt"
-    (tmp_path / ".c.pt.tmp").write_bytes(b"half of someth")
+    (tmp_path / ".c.pt-x7.tmp").mkdir()
+    (tmp_path / ".c.pt-x7.tmp" / "c.pt").write_bytes(b"half of someth")
     checkpoint.write(path, b"whole")
     assert path.read_bytes() == b"whole" and [file.name for file in tmp_path.iterdir()] == ["c.pt"]
+
+
+@pytest.mark.parametrize("entry", ["step", "seconds", "config", "data", "model", "optimizer", "precision", "all"])
+def test_a_checkpoint_that_lacks_an_entry_is_refused_and_named(entry: str, tmp_path: Path) -> None:
+    path, config = a_run(tmp_path)
+    state = load(path)
+    save(path, {} if entry == "all" else {name: value for name, value in state.items() if name != entry})
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: has no entry '\w+'; remove it to start anew"):
+        pretrain(config, path.parent)
+
+
+@pytest.mark.parametrize("change", ["shape", "missing", "more", "optimizer", "number"])
+def test_a_checkpoint_of_another_shape_is_refused_and_named(change: str, tmp_path: Path) -> None:
+    path, config = a_run(tmp_path)
+    state = load(path)
+    name = next(name for name, value in state["model"].items() if value.ndim > 1)
+    if change == "shape":
+        state["model"][name] = state["model"][name][:1]
+    elif change == "missing":
+        del state["model"][name]
+    elif change == "more":
+        state["model"]["another"] = torch.ones(1)
+    elif change == "optimizer":
+        state["optimizer"]["param_groups"] = []
+    else:
+        state["model"] = 5
+    save(path, state)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: its entries do not fit this run") as caught:
+        pretrain(config, path.parent)
+    assert "\n" not in str(caught.value)
+
+
+def a_run(folder: Path) -> tuple[Path, PretrainConfig]:
+    """The checkpoint of a run of one step, and its configuration."""
+    config = tiny(prepared(folder / "data"), max_steps=1)
+    pretrain(config, folder / "run")
+    return folder / "run" / "checkpoint.pt", config

@@ -338,7 +338,7 @@ def test_an_interrupted_write_leaves_nothing(
 
     def interrupted() -> Iterator[Any]:
         yield made["x"][:10]
-        assert any(tmp_path.glob(".data-*/x.npy")), "it writes beside the folder"
+        assert any(tmp_path.glob(".data-*/new/x.npy")), "it writes beside the folder"
         raise Stop
 
     def stop(*arguments: Any) -> None:
@@ -420,10 +420,10 @@ def test_what_exists_is_kept(made: dict[str, Any], dataset: PreparedDataset, tmp
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.tex").write_text("years of work")
-    with pytest.raises(ArrayError, match=r"not only a prepared data set: thesis\.tex would be lost"):
+    with pytest.raises(FileExistsError, match=r"not only a prepared data set: thesis\.tex would be lost"):
         write(precious, **made, overwrite=True)
     assert left_in(precious) == ["thesis.tex"]
-    with pytest.raises(ArrayError, match=r"thesis\.tex would be lost"):
+    with pytest.raises(FileExistsError, match=r"thesis\.tex would be lost"):
         write(precious / "thesis.tex", **made, overwrite=True)
     (dataset.path / "dataset.json").write_text("{")
     assert len(write(dataset.path, **made, overwrite=True)) == S, "a damaged one can be replaced"

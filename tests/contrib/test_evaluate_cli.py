@@ -274,13 +274,14 @@ def test_a_full_disk_leaves_the_old_file(
     command: str, world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: object, *_: object, **__: object) -> None:
-        Path(str(self)).write_bytes(b"{")
+        with open(str(self), "wb") as file:
+            file.write(b"{")
         raise OSError(28, "No space left on device")
 
     out = tmp_path / ("features.npz" if command == "embed" else "report.json")
     out.write_text("before")
     monkeypatch.setattr("numpy.savez", full)
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     code, _, err = run(command, world["joint"], world.data, "--out", tmp_path if command == "embed" else out)
     assert code == 1 and "No space left" in err and err.count("\n") == 1
     assert out.read_text() == "before" and list(tmp_path.iterdir()) == [out]

@@ -196,15 +196,15 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "empty": ({"x": np.ones((0, 3, T, 20, 1))}, "the array is empty"),
     "other joints": ({"x": np.ones((S, 3, T, 17, 1))}, "x has 17 joints, skeleton 'kinect20' has 20"),
     "a hole": ({"x": hole()}, "clip 7 is not finite at joint 4, frame 2, person 0; interpolate"),
-    "float labels": ({"label": np.arange(S) / 2}, r"\['label'\]: must be whole numbers, one a clip, .* got float64"),
+    "float labels": ({"label": np.arange(S) / 2}, "label must be a list of whole numbers, got float64"),
     "labels from 1": ({"label": np.arange(S) % 3 + 1}, "label must lie in 0 … 2, got 3 for clip 2"),
     "negative labels": ({"label": np.arange(S) - 1}, "label must lie in 0 … 2, got -1 for clip 0"),
-    "fewer lengths": ({"length": np.ones(3, int)}, r"\['length'\]: must be whole numbers, one a clip, \(12,\)"),
+    "fewer lengths": ({"length": np.ones(3, int)}, r"length must be int64 with one entry a clip, \(12,\)"),
     "long lengths": ({"length": np.full(S, T + 1)}, "length must lie in 1 … 9, got 10"),
-    "fewer subjects": ({"subject": np.ones(3, int)}, r"\['subject'\]: must be whole numbers"),
+    "fewer subjects": ({"subject": np.ones(3, int)}, "subject must be int64 with one entry a clip"),
     "fewer names": ({"name": np.array(["a"])}, "names must have one entry a clip, 12, got 1"),
-    "numbers as names": ({"class_names": np.arange(3)}, r"\['class_names'\]: must be a list of strings, got int64"),
-    "objects": ({"label": np.array([0, None] * 6, object)}, "an array cannot be read .*allow_pickle"),
+    "numbers as names": ({"class_names": np.arange(3)}, "class_names must be a list of strings"),
+    "objects": ({"label": np.array([0, None] * 6, object)}, r"\['label'\]: an object array .* objects are not read"),
     "unknown joints": ({"joint_names": None}, "no known skeleton has its joint_names; name one of ntu25"),
 }  # fmt: skip
 
@@ -270,14 +270,14 @@ def test_a_folder_that_exists_is_kept(source: dict[str, Any], tmp_path: Path) ->
     out = tmp_path / "out"
     command("npz", tmp_path / "source.npz", out)
     changed = save(tmp_path / "b.npz", class_names=np.array(["x", "y", "z"]))
-    with pytest.raises(Refused, match="say --overwrite"):
+    with pytest.raises(FileExistsError, match="--overwrite"):
         command("npz", changed, out)
     assert PreparedDataset.open(out).class_names[0] == "sit"
     command("npz", changed, out, "--overwrite")
     assert PreparedDataset.open(out).class_names[0] == "x"
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ArrayError, match="not only a prepared data set"):
+    with pytest.raises(FileExistsError, match="not only a prepared data set"):
         command("npz", changed, tmp_path / "home", "--overwrite")
     assert (tmp_path / "home" / "thesis.tex").exists()
 

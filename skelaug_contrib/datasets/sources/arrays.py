@@ -5,23 +5,20 @@ from __future__ import annotations
 import functools
 import math
 import re
-import struct
-import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import skelaug
-from skelaug.arrays import ArrayError
+from skelaug.arrays import ArrayError, StoredArray
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources import ntu
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.pickles import read_pickle
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
@@ -68,39 +65,6 @@ def _end(clip: Array) -> int:
     """Frames of ``(T, M, V, C)`` up to the last in which anybody is there, at least 1: the rest is padding."""
     seen = np.flatnonzero((clip != 0).any((1, 2, 3)))
     return int(seen[-1]) + 1 if len(seen) else 1
-
-
-def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-    """Shape, type and order of a NumPy file that has ``size`` bytes in all; ``file`` is left behind the header.
-
-    Raises:
-        Broken: it is none, holds Python objects, or claims more than is there.
-    """
-    try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that Python 2 wrote it
-            shape, fortran, dtype = read(file)
-    except Exception as error:  # a damaged header reaches Python's own parser
-        raise Broken(f"is no readable NumPy file: {shown(str(error))}") from None
-    if dtype.hasobject or dtype.kind not in "fiub":
-        raise Broken(f"holds {dtype}, expected numbers; objects are not read, for that would run code of the file's")
-    if not shape or min(shape) < 1:
-        raise Broken(f"holds an empty array, {shape}")
-    wanted = math.prod(shape) * dtype.itemsize
-    if wanted > size - file.tell():
-        raise Broken(f"ends early: it claims {wanted} bytes, {max(0, size - file.tell())} are there")
-    return shape, dtype, fortran
-
-
-def _map(path: Path, offset: int = 0, size: int | None = None) -> Array:
-    """The array that begins at ``offset`` of a file, mapped into memory: nothing is read yet."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        shape, dtype, fortran = _header(file, path.stat().st_size if size is None else offset + size)
-        start = file.tell()
-    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
 
 
 def _chunks(path: Path, first: int, count: int) -> list[Unit]:
@@ -163,34 +127,31 @@ class AimCLR:
         units: list[Unit] = []
         for path in self._files():
             try:
-                units += _chunks(path, 0, len(_map(path)))
-            except (Broken, OSError):
+                units += _chunks(path, 0, StoredArray.open(path).shape[0])
+            except (ArrayError, OSError, IndexError):
                 units.append(Unit(path))  # to read it says what is wrong
         return units
 
     @guarded
     def read(self, unit: Unit) -> Iterator[Recording | Fault]:
         """The clips."""
-        array = _map(unit.path)
-        if array.ndim != 5 or array.dtype.kind != "f":
+        array = StoredArray.open(unit.path)
+        count, *one = array.shape if len(array.shape) == 5 and 0 not in array.shape else (0,)
+        if not count or array.dtype.kind != "f":
             raise Broken(f"must be floating point (N, C, T, V, M), got {array.dtype} {array.shape}")
-        if array[0].nbytes > _LIMIT or array.shape[2] > MAX_FRAMES:
-            raise Broken(f"has clips of shape {array.shape[1:]}, larger than any recording")
-        _check_skeleton(array.shape[3], self.skeleton)
+        if math.prod(one) * array.dtype.itemsize > _LIMIT or one[1] > MAX_FRAMES:
+            raise Broken(f"has clips of shape {tuple(one)}, larger than any recording")
+        _check_skeleton(one[2], self.skeleton)
         names, labels = _labels(_label_file(unit.path))
-        if len(names) != len(array):
-            raise Broken(f"has {len(array)} clips, {_label_file(unit.path).name} has {len(names)}")
+        if len(names) != count:
+            raise Broken(f"has {count} clips, {_label_file(unit.path).name} has {len(names)}")
         protocol = unit.path.parent.name if unit.path.parent.name in ("xsub", "xview", "xset") else "given"
         part = "train" if unit.path.name.startswith("train") else "test"
-        for i in range(unit.start, len(array) if unit.stop is None else min(unit.stop, len(array))):
-            people = np.array(array[i]).transpose(1, 3, 2, 0)
-            try:
-                x, notes = assemble(people[: _end(people)], [])
-            except Broken as broken:
-                yield Fault(f"{unit.path}, clip {i}", broken.reason)
-                continue
+        for i, row in enumerate(array.rows(1, unit.start, unit.stop), unit.start):
+            people = row[0].transpose(1, 3, 2, 0)
             name = names[i].removesuffix(".skeleton")
-            yield Recording(name=name, x=x, label=labels[i], parts={protocol: part}, notes=notes, **_about(name))
+            about: dict[str, Any] = {"name": name, "label": labels[i], "parts": {protocol: part}, **_about(name)}
+            yield clip(f"{unit.path}, clip {i}", people[: _end(people)], **about)
 
 
 def _label_file(path: Path) -> Path:
@@ -268,11 +229,11 @@ class CTRGCN:
             first = 0
             units: list[Unit] = []
             for part in ("train", "test"):
-                member = _Member.of(path, f"x_{part}")
-                count = member.shape[0]
-                units += _chunks(path, first, count) if member.plain else [Unit(path, first, first + count)]
+                array = StoredArray.open(path, f"x_{part}")
+                count = array.shape[0]
+                units += [Unit(path, first, first + count)] if array.start is None else _chunks(path, first, count)
                 first += count
-        except (Broken, OSError):
+        except (ArrayError, OSError, IndexError):
             return [Unit(path)]
         return units
 
@@ -283,116 +244,42 @@ class CTRGCN:
         code = re.search(r"CSub|CSet|CS|CV", path.stem)
         protocol = {"CSub": "xsub", "CS": "xsub", "CV": "xview", "CSet": "xset"}[code[0]] if code else "given"
         for part in ("train", "test"):
-            member = _Member.of(path, f"x_{part}")
-            count = member.shape[0]
+            array = StoredArray.open(path, f"x_{part}")
+            frames, people = _check_clips(array)
+            count = array.shape[0]
             start, stop = max(unit.start - first, 0), count if unit.stop is None else min(unit.stop - first, count)
             first += count
             if start >= stop:
                 continue
-            frames, people = member.check()
             labels, _ = _one_hot(path, part)
             if len(labels) != count:
                 raise Broken(f"has {count} clips in x_{part}, but {len(labels)} labels in y_{part}")
-            for i, clip in member.clips(start, stop):
+            for i, row in enumerate(array.rows(1, start, stop), start):
+                where = f"{path}, clip {part}_{i:05}"
                 if labels[i] < 0:
-                    yield Fault(f"{path}, clip {part}_{i:05}", f"its row of y_{part} does not name one class")
+                    yield Fault(where, f"its row of y_{part} does not name one class")
                     continue
-                points = clip.reshape(frames, people, ntu.JOINTS, _XYZ)
-                try:
-                    x, notes = assemble(points[: _end(points)], [])
-                except Broken as broken:
-                    yield Fault(f"{path}, clip {part}_{i:05}", broken.reason)
-                    continue
-                yield Recording(name=f"{part}_{i:05}", x=x, label=int(labels[i]), parts={protocol: part}, notes=notes)
+                points = row.reshape(frames, people, ntu.JOINTS, _XYZ)
+                about: dict[str, Any] = {"name": f"{part}_{i:05}", "label": int(labels[i]), "parts": {protocol: part}}
+                yield clip(where, points[: _end(points)], **about)
 
 
-@dataclass(frozen=True)
-class _Member:
-    """An array in a ``.npz`` file."""
-
-    path: Path
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    plain: bool  # not compressed, so that it can be mapped
-    size: int
-
-    @classmethod
-    def of(cls, path: Path, name: str) -> _Member:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                info = archive.getinfo(f"{name}.npy")
-                # Deflate gains at most a factor of 1032: what claims more is no array but a trap.
-                if info.file_size > 1032 * info.compress_size + 1024:
-                    raise Broken(f"claims {info.file_size} bytes for {name}, which its contents cannot fill")
-                with archive.open(info) as file:
-                    shape, dtype, fortran = _header(file, info.file_size)
-        except (Broken, OSError):
-            raise
-        except KeyError:
-            raise Broken(f"has no array {name}; expected x_train, y_train, x_test and y_test") from None
-        except Exception as error:  # a damaged archive raises what it likes
-            raise Broken(f"is no readable .npz file: {type(error).__name__}: {shown(str(error))}") from None
-        if fortran and len(shape) > 1:
-            raise Broken(f"has {name} in Fortran order; save it with numpy.ascontiguousarray")
-        return cls(path, name, shape, dtype, info.compress_type == zipfile.ZIP_STORED, info.file_size)
-
-    def check(self) -> tuple[int, int]:
-        """Frames and people of ``(N, T, M V 3)``."""
-        each = ntu.JOINTS * _XYZ
-        if len(self.shape) != 3 or self.dtype.kind != "f" or self.shape[2] % each or self.shape[2] > 10 * each:
-            raise Broken(f"has {self.name} {self.dtype} {self.shape}, expected floating point (N, T, {each} a person)")
-        if self.shape[1] > MAX_FRAMES or self.shape[1] * self.shape[2] * self.dtype.itemsize > _LIMIT:
-            raise Broken(f"has clips of shape {self.shape[1:]} in {self.name}, larger than any recording")
-        return self.shape[1], self.shape[2] // each
-
-    def clips(self, start: int, stop: int) -> Iterator[tuple[int, Array]]:
-        if self.plain:
-            array = _map(self.path, self._offset(), self.size)
-            if array.shape != self.shape:
-                raise Broken(f"has two headers for {self.name}, which do not agree")
-            yield from ((i, np.array(array[i])) for i in range(start, stop))
-            return
-        one = math.prod(self.shape[1:]) * self.dtype.itemsize
-        with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.name}.npy") as file:
-            _header(file, self.size)
-            for i in range(stop):
-                try:
-                    data = file.read(one)
-                except Exception as error:  # zlib's, zipfile's, and EOFError
-                    raise Broken(f"is damaged in clip {i} of {self.name}: {shown(str(error))}") from None
-                if len(data) != one:
-                    raise Broken(f"ends early, in clip {i} of {self.name}")
-                if i >= start:
-                    yield i, np.frombuffer(data, self.dtype).reshape(self.shape[1:])
-
-    def _offset(self) -> int:
-        """Where the member's bytes begin: behind a header with a name and extras, whose lengths it has itself."""
-        with zipfile.ZipFile(self.path) as archive, self.path.open("rb") as file:
-            start = archive.getinfo(f"{self.name}.npy").header_offset
-            file.seek(start)
-            header = file.read(30)
-        if len(header) < 30:
-            raise Broken("is a damaged .npz file")
-        name, extra = struct.unpack("<HH", header[26:30])
-        return start + 30 + int(name) + int(extra)
-
-    def load(self, limit: int) -> Array:
-        """All of it, if it is no more than ``limit`` bytes."""
-        if math.prod(self.shape) * self.dtype.itemsize > limit:
-            raise Broken(f"has {self.name} of shape {self.shape}, more than labels can be")
-        with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.name}.npy") as file:
-            _header(file, self.size)
-            try:
-                data = file.read(math.prod(self.shape) * self.dtype.itemsize)
-                return np.frombuffer(data, self.dtype).reshape(self.shape)
-            except Exception as error:
-                raise Broken(f"is damaged in {self.name}: {shown(str(error))}") from None
+def _check_clips(array: StoredArray) -> tuple[int, int]:
+    """Frames and people of clips ``(N, T, M V 3)``."""
+    each, shape = ntu.JOINTS * _XYZ, array.shape
+    if len(shape) != 3 or 0 in shape or array.dtype.kind != "f" or shape[2] % each or shape[2] > 10 * each:
+        raise Broken(f"has {array.name} {array.dtype} {shape}, expected floating point (N, T, {each} a person)")
+    if shape[1] > MAX_FRAMES or shape[1] * shape[2] * array.dtype.itemsize > _LIMIT:
+        raise Broken(f"has clips of shape {shape[1:]} in {array.name}, larger than any recording")
+    return shape[1], shape[2] // each
 
 
 def _one_hot(path: Path, part: str) -> tuple[npt.NDArray[np.int64], int]:
     """Labels, -1 where a row does not name one class, and the number of classes."""
-    y = _Member.of(path, f"y_{part}").load(_MAX_LABELS)
+    array = StoredArray.open(path, f"y_{part}")
+    if math.prod(array.shape) * array.dtype.itemsize > _MAX_LABELS or 0 in array.shape:
+        raise Broken(f"has {array.name} of shape {array.shape}, which labels cannot have")
+    y = array.load()
     if y.ndim == 1 and y.dtype.kind in "iu":
         labels = np.where((y >= 0) & (y < _MAX_CLASSES), y, -1).astype(np.int64)
         return labels, int(labels.max()) + 1 if labels.max() >= 0 else 1
@@ -458,11 +345,13 @@ class PYSKL:
         for i, annotation in enumerate(annotations):
             where = f"{unit.path}, annotation {i}"
             try:
-                yield self._recording(annotation, parts, seen)
+                yield self._recording(where, annotation, parts, seen)
             except Broken as broken:
                 yield Fault(where, broken.reason)
 
-    def _recording(self, annotation: Any, parts: dict[str, dict[str, str]], seen: set[str]) -> Recording:
+    def _recording(
+        self, where: str, annotation: Any, parts: dict[str, dict[str, str]], seen: set[str]
+    ) -> Recording | Fault:
         if not isinstance(annotation, dict):
             raise Broken(f"is a {type(annotation).__name__}, expected a dict of frame_dir, label and keypoint")
         name, points = annotation.get("frame_dir"), annotation.get("keypoint")
@@ -480,9 +369,8 @@ class PYSKL:
         notes = [f"{persons - 2} people left out: the file has {persons}"] if persons > 2 else []
         people = np.zeros((frames, 2, joints, coordinates), np.float32)
         people[:, : min(persons, 2)] = np.asarray(points)[:2].transpose(1, 0, 2, 3)
-        x, all_notes = assemble(people, notes)
         seen.add(name)
-        return Recording(name=name, x=x, label=int(label), parts=parts.get(name, {}), notes=all_notes, **_about(name))
+        return clip(where, people, notes, name=name, label=int(label), parts=parts.get(name, {}), **_about(name))
 
 
 @functools.lru_cache(maxsize=1)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from skelaug.arrays import ArrayError
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text, to_count, to_float
+from skelaug_contrib.datasets.sources.text import table, to_count, to_float
 
 __all__ = ["BVH", "Motion", "parse"]
 
@@ -134,12 +134,11 @@ class BVH:
             raise Broken("has another skeleton than the first file of the folder; keep one folder a skeleton")
         with np.errstate(all="ignore"):  # a number beyond all measure is not finite in the end, and found there
             points = self.scale * motion.positions()
-        x, notes = assemble(points[:, None], [])
-        yield Recording(
+        yield clip(
+            str(unit.path),
+            points[:, None],
             name="_".join(unit.path.relative_to(self.root).with_suffix("").parts),
-            x=x,
             label=_classes(self.root).index(unit.path.parent.name),
-            notes=notes,
         )
 
 
@@ -184,14 +183,14 @@ def parse(data: bytes) -> Motion:
     first = data.count(b"\n", 0, header.end()) + 2
     lines = data[header.end() :].split(b"\n", 3)
     frames = _field(lines, 1, b"Frames:", first)
-    count = to_count(frames)
+    count = to_count(frames.decode("latin1"))
     if count is None or not 1 <= count <= MAX_FRAMES:
         raise Broken(f"has {shown(frames)} frames, expected 1 … {MAX_FRAMES}", first)
     _field(lines, 2, b"Frame Time:", first + 1)
     columns = sum(map(len, motion.channels))
     if not columns:
         raise Broken("its joints have no channels")
-    motion.values = Text(lines[3] if len(lines) > 3 else b"\n").table(columns, "numbers", first + 2)
+    motion.values = table(lines[3] if len(lines) > 3 else b"", columns, first + 2)
     if len(motion.values) != count:
         raise Broken(f"has {len(motion.values)} frames, but says {count}", first)
     if count * len(motion.joints) > _MAX_PLACES:
@@ -229,7 +228,7 @@ def _hierarchy(data: bytes) -> Motion:
         for _ in range(count):
             got, line = take("a number")
             try:
-                values.append(to_float(got))
+                values.append(to_float(got.decode("latin1")))
             except ValueError:
                 raise Broken(f"{shown(got)} is not a number", line) from None
         return values

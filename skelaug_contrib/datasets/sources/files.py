@@ -13,7 +13,7 @@ from typing import TypeVar
 from skelaug.arrays import ArrayError
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
-__all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "find", "guarded", "load", "shown"]
+__all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "find", "guarded", "load", "shown", "without_path"]
 
 MAX_BYTES = 1 << 26  # of one text file: several times the longest recording of any public set
 MAX_FRAMES = 100_000  # of one recording: an hour at 30 frames a second
@@ -33,6 +33,11 @@ def shown(text: bytes | str) -> str:
     """``text`` from a file of unknown nature, short and printable, for a message."""
     cut = text[:24]
     return ascii(cut.decode("latin1") if isinstance(cut, bytes) else cut) + ("…" if len(text) > len(cut) else "")
+
+
+def without_path(error: ArrayError, path: Path) -> str:
+    """What an error says of a file, for a Fault, which names the file itself."""
+    return str(error).removeprefix(str(path)).removeprefix(": ")
 
 
 def find(root: Path, name: re.Pattern[str], what: str) -> list[Path]:
@@ -110,6 +115,8 @@ def guarded(read: Callable[[S, Unit], Iterator[Recording | Fault]]) -> Callable[
             yield from read(self, unit)
         except Broken as broken:
             yield Fault(where, broken.reason, broken.line)
+        except ArrayError as error:
+            yield Fault(where, without_path(error, unit.path))
         except OSError as error:
             yield Fault(where, f"cannot be read: {error.strerror or error}")
         except MemoryError:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-import skelaug
 from skelaug.arrays import ArrayError
-from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.folder import Folder
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text
+from skelaug_contrib.datasets.sources.text import table
 
 __all__ = ["MSRAction3D"]
 
@@ -25,28 +23,6 @@ Floats = npt.NDArray[np.float64]
 _JOINTS = 20
 _WORLD = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_skeleton3D\.txt")
 _SCREEN = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_skeleton\.txt")
-_CLASSES = (
-    "high arm wave",
-    "horizontal arm wave",
-    "hammer",
-    "hand catch",
-    "forward punch",
-    "high throw",
-    "draw x",
-    "draw tick",
-    "draw circle",
-    "hand clap",
-    "two hand wave",
-    "side-boxing",
-    "bend",
-    "forward kick",
-    "side kick",
-    "jogging",
-    "tennis swing",
-    "tennis serve",
-    "golf swing",
-    "pickup & throw",
-)
 # Ten of the 567 clips, in which the skeleton is missing or too wrong: the usual protocol uses the other 557.
 _LEFT_OUT = frozenset(
     (
@@ -61,7 +37,7 @@ _OVERFLOW = 1e6
 
 
 @dataclass(frozen=True)
-class MSRAction3D:
+class MSRAction3D(Folder):
     """MSR Action3D: a folder of ``a01_s01_e01_skeleton3D.txt`` or ``…_skeleton.txt`` = action, subject, episode.
 
     A line is x, y, z, confidence of a joint, 20 lines are a frame. The files ``…_skeleton3D.txt`` are in metres, y up,
@@ -76,18 +52,10 @@ class MSRAction3D:
         keep_all: read also the 10 clips that the usual protocol leaves out; they are faults otherwise.
     """
 
-    root: Path
     keep_all: bool = False
 
-    @property
-    def skeleton(self) -> Skeleton:
-        """The set's own order of Kinect v1's 20 joints."""
-        return skelaug.skeletons["msr20"]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """By label: action 1 is label 0."""
-        return _CLASSES
+    known = "msr20"
+    classes = "msr_classes.txt"
 
     def units(self) -> Sequence[Unit]:
         """One a file."""
@@ -103,12 +71,12 @@ class MSRAction3D:
         data = load(unit.path)
         match = _WORLD.fullmatch(unit.path.name) or _SCREEN.fullmatch(unit.path.name)
         action, subject, episode = map(int, match.groups()) if match else (0, 0, 0)
-        if not 1 <= action <= len(_CLASSES):
+        if not 1 <= action <= 20:
             raise Broken(f"is named {shown(unit.path.name)}; actions are 01 … 20, as in a01_s01_e01_skeleton3D.txt")
         name = unit.path.name[:11]
         if name in _LEFT_OUT and not self.keep_all:
             raise Broken("is not among the 557 clips of the usual protocol; left out")
-        rows = Text(data).table(4, "numbers")
+        rows = table(data, 4)
         frames, rest = divmod(len(rows), _JOINTS)
         if rest:
             raise Broken(f"ends early: {len(rows)} lines, expected {_JOINTS} for each frame")
@@ -117,15 +85,14 @@ class MSRAction3D:
         points = rows.reshape(-1, 1, _JOINTS, 4)[..., :3]
         if _SCREEN.fullmatch(unit.path.name):
             points = _to_metres(points)
-        x, notes = assemble(points, [])
-        yield Recording(
+        yield clip(
+            str(unit.path),
+            points,
             name=name,
-            x=x,
             label=action - 1,
             subject=subject,
             episode=episode,
             parts={"xsub": "train" if subject % 2 else "test"},
-            notes=notes,
         )
 
 

@@ -6,19 +6,16 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 
-import skelaug
-from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import Track, assemble, choose
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, guarded, load, shown
+from skelaug_contrib.datasets.sources.folder import Folder, asset
+from skelaug_contrib.datasets.sources.people import Track, choose, clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text, to_count, to_float
+from skelaug_contrib.datasets.sources.text import check, lines_of, numbers, to_count
 
 __all__ = ["NTU", "NTU60", "NTU120", "class_names", "missing", "name_parts", "parts", "read_bodies"]
 
@@ -27,7 +24,6 @@ Ints = npt.NDArray[np.int64]
 
 JOINTS: Final = 25
 _BODY, _JOINT = 10, 12  # numbers a line
-_FILE = re.compile(r".*\.skeleton")
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _XSUB60 = frozenset((1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38))
 _XSUB120 = _XSUB60 | {
@@ -35,11 +31,6 @@ _XSUB120 = _XSUB60 | {
     *(95, 97, 98, 100, 103),
 }
 _SETUPS60, _CLASSES60 = 17, 60
-
-
-def asset(name: str) -> str:
-    """The text of a file that comes with the readers."""
-    return resources.files(__package__).joinpath("assets", name).read_text("utf-8")
 
 
 @functools.cache
@@ -79,7 +70,7 @@ def parts(name: tuple[int, int, int, int, int], sixty: bool) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class NTU:
+class NTU(Folder):
     """NTU RGB+D as its authors give it out: a folder, however deep, of files ``SsssCcccPpppRrrrAaaa.skeleton``.
 
     A recording has C = x, y, z in metres as the camera saw them (y up), every frame that was recorded, the 25 joints of
@@ -95,14 +86,11 @@ class NTU:
             otherwise, as everybody leaves them out.
     """
 
-    root: Path
     keep_missing: bool = False
+    files = re.compile(r".*\.skeleton")
+    example = "S001C001P001R001A001.skeleton"
+    known = "ntu25"
     sixty: ClassVar[bool]
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Kinect v2's 25 joints."""
-        return skelaug.skeletons["ntu25"]
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -111,12 +99,12 @@ class NTU:
 
     def units(self) -> Sequence[Unit]:
         """One a file."""
-        files = find(self.root, _FILE, "files such as S001C001P001R001A001.skeleton")
-        return [Unit(path) for path in files if self._wanted(path)]
-
-    def _wanted(self, path: Path) -> bool:
-        name = name_parts(path.stem)
-        return name is None or not self.sixty or (name[0] <= _SETUPS60 and name[4] <= _CLASSES60)
+        names = [(unit, name_parts(unit.path.stem)) for unit in super().units()]
+        return [
+            unit
+            for unit, name in names
+            if name is None or not self.sixty or (name[0] <= _SETUPS60 and name[4] <= _CLASSES60)
+        ]
 
     @guarded
     def read(self, unit: Unit) -> Iterator[Recording | Fault]:
@@ -134,17 +122,17 @@ class NTU:
         if not tracks:
             raise Broken(f"nobody in any of its {frames} frames")
         people, more = choose(tracks, frames, JOINTS)
-        x, all_notes = assemble(people, [*notes, *more])
         setup, camera, performer, replication, action = name
-        yield Recording(
+        yield clip(
+            str(path),
+            people,
+            [*notes, *more],
             name=path.stem,
-            x=x,
             label=action - 1,
             subject=performer,
             view=camera,
             episode=10 * setup + replication,
             parts=parts(name, self.sixty),
-            notes=all_notes,
         )
 
 
@@ -173,75 +161,30 @@ def read_bodies(data: bytes) -> tuple[int, list[Track], list[str]]:
     Raises:
         Broken: it is no such file; the message says in which line, and what was expected there.
     """
-    found = _at_once(data)
-    frames, names, seen, points = _line_by_line(data) if found is None else found
+    frames, names, seen, points = _poses(data)
     notes: list[str] = []
     tracks = []
     for name in dict.fromkeys(names):
         rows = np.flatnonzero(np.fromiter((other == name for other in names), bool, len(names)))
         at, first = np.unique(seen[rows], return_index=True)
         if len(at) != len(rows):
-            notes.append(f"body {name.decode()}: twice in a frame, the second left out")
-        tracks.append(Track(name.decode(), at, points[rows[first]]))
+            notes.append(f"body {name}: twice in a frame, the second left out")
+        tracks.append(Track(name, at, points[rows[first]]))
     return frames, tracks, notes
 
 
-def _at_once(data: bytes) -> tuple[int, list[bytes], Ints, Floats] | None:
-    """All numbers of a well-formed file at once, or None where anything is unusual.
+def _poses(data: bytes) -> tuple[int, list[str], Ints, Floats]:
+    """The number of frames; and of each body in each frame, in the file's order, its name, the frame and its joints.
 
-    Only the lines of one number are looked at one by one: they say where the others are.
+    The joints are float64 ``(poses, 25, 3)``. The lines between them say where they are; their numbers are read at
+    once in the end.
     """
-    text = Text(data)
-    ends = np.flatnonzero(text.bytes == 10)
-    starts = np.concatenate([[0], ends + 1])
-    bounds = starts.tolist()
-    count = len(ends)  # of whole lines
-    frames = to_count(data[: bounds[1]]) if count else None
-    if frames is None or frames > MAX_FRAMES:
-        return None
-    line = 1
-    seen: list[int] = []
-    first: list[int] = []  # line of each body's first joint
-    names: list[bytes] = []
-    for frame in range(frames):
-        bodies = to_count(data[bounds[line] : bounds[line + 1]]) if line < count else None
-        if bodies is None:
-            return None
-        line += 1
-        for _ in range(bodies):
-            if line + 1 + JOINTS >= count or data[bounds[line + 1] : bounds[line + 2]].strip() != b"25":
-                return None
-            names.append(data[bounds[line] : bounds[line + 1]].split(b" ", 1)[0])
-            seen.append(frame)
-            first.append(line + 2)
-            line += 2 + JOINTS
-    if data[bounds[line] :].strip() or not all(name.isdigit() for name in set(names)):
-        return None
-    joints = (np.array(first, np.int64)[:, None] + np.arange(JOINTS)).ravel()
-    gaps = np.flatnonzero(text.bytes == 32)
-    begin, end = starts[joints], ends[joints]
-    gap = np.searchsorted(gaps, begin)
-    gaps = np.append(gaps, [len(data)] * _JOINT)
-    # Eleven gaps in a line, no more and no fewer, are twelve numbers.
-    if (gaps[gap + _JOINT - 2] > end).any() or (gaps[gap + _JOINT - 1] < end).any():
-        return None
-    x, y, z = gaps[gap], gaps[gap + 1], gaps[gap + 2]
-    begins = np.stack([begin, x + 1, y + 1], 1).ravel()
-    stops = np.stack([x, y, z], 1).ravel()
-    if (begins >= stops).any():
-        return None
-    points = text.floats(begins, stops).reshape(-1, JOINTS, 3)
-    return frames, names, np.array(seen, np.int64), points
-
-
-def _line_by_line(data: bytes) -> tuple[int, list[bytes], Ints, Floats]:
-    """The same, slowly: it forgives other white space, and knows the line of a fault."""
-    lines = data.split(b"\n")
+    lines = lines_of(data)
     while lines and not lines[-1].strip():
         lines.pop()
     line = 0
 
-    def take(expected: str) -> bytes:
+    def take(expected: str) -> str:
         nonlocal line
         line += 1
         if line > len(lines):
@@ -255,9 +198,9 @@ def _line_by_line(data: bytes) -> tuple[int, list[bytes], Ints, Floats]:
             raise Broken(f"is {shown(text)}, expected {expected}", line)
         return value
 
-    names: list[bytes] = []
+    names: list[str] = []
     seen: list[int] = []
-    points: list[list[float]] = []
+    firsts: list[int] = []  # where in ``lines`` each body's joints begin
     frames = number("the number of frames")
     if frames > MAX_FRAMES:
         raise Broken(f"declares {frames} frames; a recording has at most {MAX_FRAMES}", 1)
@@ -266,21 +209,41 @@ def _line_by_line(data: bytes) -> tuple[int, list[bytes], Ints, Floats]:
         for body in range(number(f"the number of bodies in {of}")):
             who = f"body {body + 1} in {of}"
             about = take(f"{_BODY} numbers about {who}").split()
-            if len(about) != _BODY or not about[0].isdigit():
+            if len(about) != _BODY or not (about[0].isascii() and about[0].isdigit()):
                 raise Broken(f"has {len(about)} numbers, expected {_BODY} about {who}, the first its name", line)
             joints = number(f"the number of joints of {who}")
             if joints != JOINTS:
                 raise Broken(f"says {joints} joints, expected {JOINTS}", line)
-            for joint in range(JOINTS):
-                tokens = take(f"joint {joint + 1} of {who}").split()
-                if len(tokens) != _JOINT:
-                    raise Broken(f"has {len(tokens)} numbers, expected {_JOINT} for joint {joint + 1} of {who}", line)
-                try:
-                    points.append([to_float(token) for token in tokens[:3]])
-                except ValueError:
-                    raise Broken(f"{shown(b' '.join(tokens[:3]))} are not three numbers", line) from None
             names.append(about[0])
             seen.append(frame)
+            firsts.append(line)
+            line += JOINTS
+            if line > len(lines):
+                _check_joints(lines, firsts)
+                raise Broken(f"ends early: expected joint {len(lines) - firsts[-1] + 1} of {who}", len(lines) + 1)
     if line < len(lines):
         raise Broken(f"goes on after its {frames} frames", line + 1)
-    return frames, names, np.array(seen, np.int64), np.array(points, np.float64).reshape(-1, JOINTS, 3)
+    return frames, names, np.array(seen, np.int64), _joints(lines, firsts).reshape(-1, JOINTS, 3)
+
+
+def _joints(lines: list[str], firsts: list[int]) -> Floats:
+    """The first three numbers of each joint's line; ``firsts`` are the first joints of the bodies in ``lines``."""
+    texts = [text for first in firsts for text in lines[first : first + JOINTS]]
+    # Twelve numbers a line: the twelfth can be read in each, and there are eleven gaps a line in all.
+    points = numbers(texts, (0, 1, 2, _JOINT - 1))
+    if points is None or "".join(texts).count(" ") != len(texts) * (_JOINT - 1):
+        _check_joints(lines, firsts)
+        points = numbers(texts, (0, 1, 2))
+        if points is None:
+            raise Broken("has a joint whose place cannot be read")
+    return points[:, :3]
+
+
+def _check_joints(lines: list[str], firsts: list[int]) -> None:
+    """Find the line of a joint that has not twelve numbers, or whose first three are none."""
+    for first in firsts:
+        for line, text in enumerate(lines[first : first + JOINTS], first + 1):
+            words = text.split()
+            if len(words) != _JOINT:
+                raise Broken(f"has {len(words)} numbers, expected {_JOINT} for joint {line - first} of a body", line)
+            check(words[:3], line)

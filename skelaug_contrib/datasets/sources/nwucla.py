@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import skelaug
-from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, guarded, load, shown
+from skelaug_contrib.datasets.sources.folder import Folder
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["NWUCLA"]
 
 _LIMIT = 1 << 22  # bytes; the longest clip has 201 frames and less than 300 kB
 _NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_v(\d{2})")
-_FILE = re.compile(r"a\d+_s\d+_e\d+_v\d+\.json")
 _ACTIONS = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 8: 6, 9: 7, 11: 8, 12: 9}  # in the file's name: its label
-_CLASSES = (
-    "pick up with one hand",
-    "pick up with two hands",
-    "drop trash",
-    "walk around",
-    "sit down",
-    "stand up",
-    "donning",
-    "doffing",
-    "throw",
-    "carry",
-)
 
 
 @dataclass(frozen=True)
-class NWUCLA:
+class NWUCLA(Folder):
     """NW-UCLA: a folder of files ``a01_s01_e00_v01.json`` = action, subject, episode, view.
 
     A recording has C = x, y, z in metres (y up), the 20 joints of ``kinect20``, M = 1. Protocols: ``xview``, the usual
@@ -48,21 +33,10 @@ class NWUCLA:
         root: the folder.
     """
 
-    root: Path
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Kinect v1's 20 joints."""
-        return skelaug.skeletons["kinect20"]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """By label; the files' own labels begin at 1."""
-        return _CLASSES
-
-    def units(self) -> Sequence[Unit]:
-        """One a file."""
-        return [Unit(path) for path in find(self.root, _FILE, "files such as a01_s01_e00_v01.json")]
+    files = re.compile(r"a\d+_s\d+_e\d+_v\d+\.json")
+    example = "a01_s01_e00_v01.json"
+    known = "kinect20"
+    classes = "nwucla_classes.txt"
 
     @guarded
     def read(self, unit: Unit) -> Iterator[Recording | Fault]:
@@ -76,16 +50,15 @@ class NWUCLA:
         label = content.get("label")
         if type(label) is not int or label - 1 != _ACTIONS[action]:
             raise Broken(f"has label {shown(repr(label))}; action {action} of its name is label {_ACTIONS[action] + 1}")
-        x, notes = assemble(_points(content.get("skeletons"))[:, None], [])
-        yield Recording(
+        yield clip(
+            str(unit.path),
+            _points(content.get("skeletons"))[:, None],
             name=unit.path.stem,
-            x=x,
             label=label - 1,
             subject=subject,
             view=view,
             episode=episode,
             parts={"xview": "test" if view == 3 else "train", "xsub": "train" if subject % 2 else "test"},
-            notes=notes,
         )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skelaug_contrib.datasets.sources.files import Broken
+from skelaug_contrib.datasets.sources.source import Fault, Recording
 
-__all__ = ["Track", "assemble", "choose"]
+__all__ = ["Track", "choose", "clip"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -197,11 +199,17 @@ def _frames(frames: Ints) -> str:
     return f"frame {first}" if first == last else f"{len(frames)} of the frames {first} … {last}"
 
 
-def assemble(people: Floats, notes: list[str]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
-    """What a Recording holds, from ``people`` ``(T, M, V, C)``; who is not finite in a frame is absent there.
+def clip(where: str, people: npt.NDArray[Any], notes: Sequence[str] = (), **about: Any) -> Recording | Fault:
+    """A recording of ``people`` ``(T, M, V, C)``; who is not finite in a frame is absent there.
 
-    Raises:
-        Broken: nobody is there.
+    Args:
+        where: the file and the clip, for a fault.
+        people: as the file has them.
+        notes: of what was left out or mended.
+        **about: the other fields of :class:`Recording`.
+
+    Returns:
+        The recording; a fault where nobody is there.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # a number beyond float32 becomes infinite, and so absent
         x = np.ascontiguousarray(people.transpose(3, 0, 2, 1), np.float32)
@@ -212,7 +220,7 @@ def assemble(people: Floats, notes: list[str]) -> tuple[npt.NDArray[np.float32],
         notes = [*notes, f"a joint is not finite in {_frames(lost)}: who has it is absent there"]
     seen: npt.NDArray[np.bool_] = np.asarray(x.any((0, 2, 3)))
     if not seen.any():
-        raise Broken(f"nobody in any of its {len(seen)} frames")
+        return Fault(where, f"nobody in any of its {len(seen)} frames")
     if not seen.all():
         notes = [*notes, f"nobody in {_frames(np.flatnonzero(~seen))}"]
-    return x, tuple(notes)
+    return Recording(x=x, notes=tuple(notes), **about)

@@ -11,14 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
-import skelaug
 from skelaug.arrays import ArrayError
-from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.ntu import JOINTS, asset
-from skelaug_contrib.datasets.sources.people import Track, assemble, choose
+from skelaug_contrib.datasets.sources.folder import Folder
+from skelaug_contrib.datasets.sources.ntu import JOINTS
+from skelaug_contrib.datasets.sources.people import Track, choose, clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text
+from skelaug_contrib.datasets.sources.text import table
 
 __all__ = ["PKUMMD", "PKUMMD1", "PKUMMD2"]
 
@@ -29,7 +28,7 @@ _CLASSES = 51
 
 
 @dataclass(frozen=True)
-class PKUMMD:
+class PKUMMD(Folder):
     """PKU-MMD as its authors give it out: skeleton files, label files of the same names, and lists.
 
     A label file lies in a folder whose name has "label", a skeleton file in another one. A line of a skeleton file is
@@ -46,30 +45,16 @@ class PKUMMD:
         root: the folder.
     """
 
-    root: Path
+    known = "ntu25"
+    classes = "pkummd_classes.txt"  # the 51 of both phases; phase II has some of them only
     names: ClassVar[str]  # of recordings, as a pattern
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Kinect v2's 25 joints."""
-        return skelaug.skeletons["ntu25"]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """The 51 of both phases, by label: action 1 is label 0. Phase II has some of them only."""
-        return tuple(asset("pkummd_classes.txt").splitlines())
 
     def units(self) -> Sequence[Unit]:
         """One a recording, with all its clips."""
-        files = find(self.root, re.compile(self.names + r"\.txt"), f"files such as {self._example}.txt")
-        recordings = [Unit(path) for path in files if not _is_label(self.root, path)]
+        recordings = [unit for unit in super().units() if not _is_label(self.root, unit.path)]
         if not recordings:
             raise ArrayError(f"{self.root}: only label files in it; expected skeleton files in a folder of their own")
         return recordings
-
-    @property
-    def _example(self) -> str:
-        return "A01N01-L" if "A" in self.names else "0002-L"
 
     @guarded
     def read(self, unit: Unit) -> Iterator[Recording | Fault]:
@@ -77,12 +62,12 @@ class PKUMMD:
         match = re.fullmatch(self.names, unit.path.stem)
         data = load(unit.path)
         if match is None:
-            raise Broken(f"is named {shown(unit.path.name)}; expected a name such as {self._example}.txt")
+            raise Broken(f"is named {shown(unit.path.name)}; expected a name such as {self.example}")
         first, subject, view = match.groups()
         labels, parts = _layout(self.root, self.names)
         if unit.path.stem not in labels:
             raise Broken("has no label file; expected one of the same name in a folder whose name has 'label'")
-        rows = Text(data).table(_PERSONS * JOINTS * 3, "numbers")
+        rows = table(data, _PERSONS * JOINTS * 3)
         if len(rows) > MAX_FRAMES:
             raise Broken(f"has {len(rows)} frames; a recording has at most {MAX_FRAMES}")
         points = rows.reshape(-1, _PERSONS, JOINTS, 3)
@@ -100,20 +85,17 @@ class PKUMMD:
             else:
                 seen.add(name)
                 notes = [] if end == stop else [f"ends {stop - end} frames after its recording, cut"]
-                try:
-                    x, all_notes = _people(points[start:end], notes)
-                except Broken as broken:
-                    yield Fault(where, broken.reason)
-                    continue
-                yield Recording(
+                people, more = _people(points[start:end])
+                yield clip(
+                    where,
+                    people,
+                    [*notes, *more],
                     name=name,
-                    x=x,
                     label=action - 1,
                     subject=int(subject) if subject else None,
                     view=1 + "LMR".index(view),
                     episode=100 * int(first) + index,
                     parts=parts.get(unit.path.stem, {}),
-                    notes=all_notes,
                 )
 
 
@@ -121,20 +103,23 @@ class PKUMMD1(PKUMMD):
     """Phase I: recordings such as ``0002-L``; who acts is not in their names."""
 
     names = r"(\d{4})()-([LMR])"
+    files = re.compile(names + r"\.txt")
+    example = "0002-L.txt"
 
 
 class PKUMMD2(PKUMMD):
     """Phase II: recordings such as ``A01N05-L``, in which N is the subject."""
 
     names = r"A(\d{2})N(\d{2})-([LMR])"
+    files = re.compile(names + r"\.txt")
+    example = "A01N01-L.txt"
 
 
-def _people(points: np.ndarray, notes: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def _people(points: np.ndarray) -> tuple[np.ndarray, list[str]]:
     frames = np.arange(len(points))
     there = [points[:, person].any((1, 2)) for person in range(_PERSONS)]
     tracks = [Track(str(m + 1), frames[seen], points[seen, m]) for m, seen in enumerate(there) if seen.any()]
-    people, more = choose(tracks, len(points), JOINTS)
-    return assemble(people, [*notes, *more])
+    return choose(tracks, len(points), JOINTS)
 
 
 def _is_label(root: Path, path: Path) -> bool:

@@ -6,18 +6,16 @@ import math
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-import skelaug
-from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, guarded, load, shown
+from skelaug_contrib.datasets.sources.folder import Folder
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["UTDMHAD", "read_array"]
@@ -25,39 +23,10 @@ __all__ = ["UTDMHAD", "read_array"]
 _JOINTS = 20
 _LIMIT = 1 << 26  # bytes of an array; the longest clip has 125 frames, which are 60 kB
 _NAME = re.compile(r"a(\d{1,2})_s(\d{1,2})_t(\d{1,2})_skeleton\.mat")
-_CLASSES = (
-    "swipe left",
-    "swipe right",
-    "wave",
-    "clap",
-    "throw",
-    "cross arms",
-    "basketball shoot",
-    "draw x",
-    "draw circle clockwise",
-    "draw circle counter-clockwise",
-    "draw triangle",
-    "bowling",
-    "boxing",
-    "baseball swing",
-    "tennis swing",
-    "arm curl",
-    "tennis serve",
-    "push",
-    "knock",
-    "catch",
-    "pick up and throw",
-    "jog",
-    "walk",
-    "sit to stand",
-    "stand to sit",
-    "lunge",
-    "squat",
-)
 
 
 @dataclass(frozen=True)
-class UTDMHAD:
+class UTDMHAD(Folder):
     """UTD-MHAD: a folder of files ``a1_s1_t1_skeleton.mat`` = action, subject, trial, with ``d_skel`` (20, 3, T).
 
     A recording has C = x, y, z in metres, the 20 joints of ``utd20``, M = 1. Protocol ``xsub``: subjects of odd number
@@ -67,21 +36,10 @@ class UTDMHAD:
         root: the folder.
     """
 
-    root: Path
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Kinect v1's 20 joints in the set's own order, which begins with the head."""
-        return skelaug.skeletons["utd20"]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """By label: action 1 is label 0."""
-        return _CLASSES
-
-    def units(self) -> Sequence[Unit]:
-        """One a file."""
-        return [Unit(path) for path in find(self.root, _NAME, "files such as a1_s1_t1_skeleton.mat")]
+    files = _NAME
+    example = "a1_s1_t1_skeleton.mat"
+    known = "utd20"
+    classes = "utdmhad_classes.txt"
 
     @guarded
     def read(self, unit: Unit) -> Iterator[Recording | Fault]:
@@ -89,27 +47,26 @@ class UTDMHAD:
         data = load(unit.path, _LIMIT)
         match = _NAME.fullmatch(unit.path.name)
         action, subject, trial = map(int, match.groups()) if match else (0, 0, 0)
-        if not 1 <= action <= len(_CLASSES):
+        if not 1 <= action <= 27:
             raise Broken(f"is named {shown(unit.path.name)}; actions are 1 … 27, as in a1_s1_t1_skeleton.mat")
         array = read_array(data, "d_skel")
         if array.ndim == 2:  # MATLAB drops a last axis of one frame
             array = array[:, :, None]
         if array.ndim != 3 or array.shape[:2] != (_JOINTS, 3) or not 1 <= array.shape[2] <= MAX_FRAMES:
             raise Broken(f"its d_skel must be (20, 3, frames), got {array.shape}")
-        x, notes = assemble(array.transpose(2, 0, 1)[:, None], [])
-        yield Recording(
+        yield clip(
+            str(unit.path),
+            array.transpose(2, 0, 1)[:, None],
             name=unit.path.stem.removesuffix("_skeleton"),
-            x=x,
             label=action - 1,
             subject=subject,
             episode=trial,
             parts={"xsub": "train" if subject % 2 else "test"},
-            notes=notes,
         )
 
 
-# --- MATLAB's level-5 format. scipy.io.loadmat reads it too, but makes room for whatever a header claims, and for ---
-# --- whatever a few compressed bytes expand to; here every length is compared to the bytes that are there first. ----
+# --- MATLAB's level-5 format. scipy.io.loadmat reads it too, but a damaged file makes it crash the process. Here every
+# --- length is compared with the bytes that are there. ---------------------------------------------------------------
 
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _MATRIX, _COMPRESSED = 14, 15

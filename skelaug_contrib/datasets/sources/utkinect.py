@@ -10,26 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-import skelaug
 from skelaug.arrays import ArrayError
-from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
-from skelaug_contrib.datasets.sources.people import assemble
+from skelaug_contrib.datasets.sources.folder import Folder, asset
+from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import Text
+from skelaug_contrib.datasets.sources.text import table
 
 __all__ = ["UTKinect"]
 
 _JOINTS = 20
 _FILE = re.compile(r"joints_(s(\d{2})_e(\d{2}))\.txt")
 _LABELS = re.compile(r"actionLabel\.txt")
-_CLASSES = ("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands")
 _TITLE = re.compile(r"s\d+_e\d+")
 _ENTRY = re.compile(r"(\w+):\s+(\w+)\s+(\w+)")
 
 
 @dataclass(frozen=True)
-class UTKinect:
+class UTKinect(Folder):
     """UTKinect-Action3D: a folder with ``actionLabel.txt`` and files ``joints_s01_e01.txt`` = subject, episode.
 
     A line is the number of a picture and x, y, z of 20 joints. An action's lines are those whose picture lies between
@@ -41,17 +39,8 @@ class UTKinect:
         root: the folder.
     """
 
-    root: Path
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Kinect v1's 20 joints."""
-        return skelaug.skeletons["kinect20"]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """By label."""
-        return _CLASSES
+    known = "kinect20"
+    classes = "utkinect_classes.txt"
 
     def units(self) -> Sequence[Unit]:
         """One a file, with all its clips."""
@@ -69,7 +58,7 @@ class UTKinect:
         entries = _labels(self.root).get(title)
         if entries is None:
             raise Broken(f"actionLabel.txt says nothing of {title}")
-        rows = Text(data).table(1 + 3 * _JOINTS, "numbers")
+        rows = table(data, 1 + 3 * _JOINTS)
         if len(rows) > MAX_FRAMES:
             raise Broken(f"has {len(rows)} frames; a recording has at most {MAX_FRAMES}")
         again = np.zeros(len(rows), bool)
@@ -90,19 +79,15 @@ class UTKinect:
             for _, other, more in entries:
                 if more is not None and other != action and min(span[1], more[1]) > max(span[0], more[0]):
                     notes.append(f"shares frames with {other}, by actionLabel.txt")
-            try:
-                x, all_notes = assemble(points, notes)
-            except Broken as broken:
-                yield Fault(where, broken.reason)
-                continue
-            yield Recording(
+            yield clip(
+                where,
+                points,
+                notes,
                 name=name,
-                x=x,
-                label=_CLASSES.index(action),
+                label=self.class_names.index(action),
                 subject=subject,
                 episode=episode,
                 parts={"xsub": "train" if subject % 2 else "test"},
-                notes=all_notes,
             )
 
 
@@ -121,7 +106,7 @@ def _labels(root: Path) -> dict[str, Entries]:
     except ArrayError as error:
         raise Broken(str(error)) from None
     found: dict[str, list[tuple[int, str, tuple[int, int] | None]]] = {}
-    title = None
+    title, classes = None, asset(UTKinect.classes).split()
     for number, raw in enumerate(load(file, 1 << 20).decode("latin1").split("\n"), 1):
         text = raw.strip()
         if not text:
@@ -131,7 +116,7 @@ def _labels(root: Path) -> dict[str, Entries]:
             found.setdefault(title, [])
             continue
         entry = _ENTRY.fullmatch(text)
-        if title is None or entry is None or entry[1] not in _CLASSES or len(entry[2] + entry[3]) > 20:
+        if title is None or entry is None or entry[1] not in classes or len(entry[2] + entry[3]) > 20:
             raise Broken(f"actionLabel.txt has {shown(text)}, expected a line such as 'walk: 252 390'", number)
         first, last = entry[2], entry[3]
         whole = re.fullmatch(r"[0-9]+", first) and re.fullmatch(r"[0-9]+", last)

@@ -359,7 +359,7 @@ def test_ctrgcn_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", x=flat)
     with pytest.raises(ArrayError, match="name one of them"):
         raw.source("ctrgcn", tmp_path).units()
-    assert "has no array x_train" in items("ctrgcn", tmp_path / "other.npz")[1][0]
+    assert "has no array 'x_train'" in items("ctrgcn", tmp_path / "other.npz")[1][0]
 
 
 def test_pyskl_annotations_are_checked_one_by_one(tmp_path: Path) -> None:

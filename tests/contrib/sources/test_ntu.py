@@ -16,8 +16,6 @@ from skelaug_contrib.datasets.sources.files import Broken
 from skelaug_contrib.datasets.sources.ntu import (
     NTU60,
     NTU120,
-    _at_once,
-    _line_by_line,
     class_names,
     missing,
     name_parts,
@@ -66,16 +64,17 @@ def person(x: np.ndarray, m: int) -> np.ndarray:
 
 def test_real_recordings_equal_the_line_by_line_reader(recordings: Path) -> None:
     opened = NTU60(recordings / "ntu_raw")
+    people = {"S001C001P001R001A001": 1, "S001C003P008R002A058": 2}
     found = raw.read(opened)
-    assert [item.name for item in found] == ["S001C001P001R001A001", "S001C003P008R002A058"]  # type: ignore[union-attr]
-    for item, unit, people in zip(found, opened.units(), (1, 2), strict=True):
-        assert isinstance(item, Recording)
+    assert people.keys() <= {item.name for item in found if isinstance(item, Recording)}
+    for item, unit in zip(found, opened.units(), strict=True):
+        assert isinstance(item, Recording) and item.notes == ()
         np.testing.assert_array_equal(item.x, read_people(unit.path))
-        assert item.x.any((0, 1, 2)).sum() == people and item.notes == ()
+        assert item.x.any((0, 1, 2)).sum() == people.get(item.name, 1)
 
 
 @given(st.integers(1, 6), st.integers(0, 3), st.integers(0, 10_000), st.sampled_from(["\n", "\r\n"]))
-def test_the_fast_reader_equals_the_slow_ones(frames: int, bodies: int, seed: int, end: str) -> None:
+def test_what_was_written_is_read(frames: int, bodies: int, seed: int, end: str) -> None:
     generator = np.random.default_rng(seed)
     seen = {
         f"{72057594037930000 + m}": {
@@ -86,11 +85,6 @@ def test_the_fast_reader_equals_the_slow_ones(frames: int, bodies: int, seed: in
         for m in range(bodies)
     }
     data = raw.ntu_text(seen, frames, end)
-    fast, slow = _at_once(data), _line_by_line(data)
-    assert fast is not None
-    assert fast[:2] == slow[:2]
-    np.testing.assert_array_equal(fast[2], slow[2])
-    np.testing.assert_array_equal(fast[3], slow[3])
     count, tracks, notes = read_bodies(data)
     assert count == frames and notes == []
     for track in tracks:

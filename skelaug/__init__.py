@@ -1,8 +1,9 @@
 """skelaug: batched, per-sample random, replayable augmentation of human skeletons, from weak to strong."""
 
 from skelaug import config, functional, policies, random, transforms
-from skelaug.batch import SkeletonBatch, to_layout
+from skelaug.batch import SkeletonBatch
 from skelaug.feed import Augment, AugmentBatch, Collate
+from skelaug.layout import to_layout
 from skelaug.motion import sample_motion, synthetic_motion
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton, skeletons

@@ -186,7 +186,8 @@ def _find_type(name: Any) -> Any:
 
 def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
     name = data["preset"]
-    make = getattr(policies, name) if name in policies.__all__ else policies.registry.find(str(name))
+    ours = isinstance(name, str) and name in policies.__all__
+    make = getattr(policies, name) if ours else policies.registry.find(str(name))
     if make is None:
         known = ", ".join([*policies.__all__, *policies.registry.names()])
         raise ValueError(f"no preset {name!r}; known: {known}; or give an existing .yaml file")
@@ -237,6 +238,8 @@ def _tensor(tensor: Any, dtype: str = "float32") -> Tensor:
     if not isinstance(kind, torch.dtype):
         raise ValueError(f"from_dict: a tensor's dtype must be a name such as 'float32', got {dtype!r}")
     try:
+        if not isinstance(tensor, list | tuple):
+            raise TypeError(f"got {type(tensor).__name__}")
         return torch.tensor(tensor, dtype=kind, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"from_dict: a tensor must be nested lists of numbers: {error}") from error
@@ -254,8 +257,11 @@ def from_yaml(source: str | Path) -> Any:
     """Build the transform or policy of a YAML file (a Path) or text (a str).
 
     Raises:
+        TypeError: ``source`` is neither text nor a Path.
         ValueError: the text is no YAML, or describes none; the message names the file.
     """
+    if not isinstance(source, str | Path):
+        raise TypeError(f"from_yaml({source!r}): source must be YAML text or the Path of a file")
     return _from_file(source, None) if isinstance(source, Path) else _from_text(source, None)
 
 

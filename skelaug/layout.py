@@ -45,6 +45,7 @@ def to_layout(x: Tensor, source: str, target: str, *, contiguous: bool = False, 
         raise TypeError(
             f"to_layout: x must be a torch.Tensor, got {type(x).__name__}; torch.from_numpy(x) shares an array"
         )
+    check.choice("to_layout", "contiguous", contiguous, (False, True))
     axes, wanted = _read(source), _read(target)
     if x.ndim != len(axes):
         raise ValueError(f"to_layout: layout {source!r} has {len(axes)} axes, x has {x.ndim}: shape {tuple(x.shape)}")

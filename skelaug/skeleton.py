@@ -56,7 +56,7 @@ class Skeleton:
         if not joints or not all(isinstance(joint, str) for joint in joints) or len(set(joints)) != len(joints):
             raise ValueError(f"{who}: joints must be distinct names, at least one, got {self.joints}")
         v = len(joints)
-        limbs = {"body": range(v)} if self.limbs is None or self.limbs == {} else self.limbs
+        limbs = {} if self.limbs is None else self.limbs
         if not isinstance(limbs, Mapping) or not all(isinstance(limb, str) for limb in limbs):
             raise ValueError(f"{who}: limbs must be a mapping from names to joints, got {self.limbs!r}")
         checked = {
@@ -68,6 +68,8 @@ class Skeleton:
             "shoulders": None if self.shoulders is None else _joints(who, "shoulders", self.shoulders, v, 2),
             "limbs": MappingProxyType({k: _joints(who, f"limbs[{k!r}]", part, v) for k, part in limbs.items()}),
         }
+        if not limbs:
+            checked["limbs"] = MappingProxyType({"body": tuple(range(v))})
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         self._check(who, v)
@@ -214,7 +216,7 @@ class Skeleton:
 
     def index(self, joint: str) -> int:
         """The number of a joint by name; a ValueError lists the names."""
-        if joint in self.joints:
+        if isinstance(joint, str) and joint in self.joints:
             return self.joints.index(joint)
         raise ValueError(f"skeleton {self.name!r} has no joint {joint!r}; its joints are {', '.join(self.joints)}")
 
@@ -255,7 +257,7 @@ class Skeleton:
             >>> skeletons["ntu25"].partitions().sum((0, 1)).allclose(torch.ones(25))
             True
         """
-        if strategy not in ("uniform", "distance", "spatial"):
+        if not isinstance(strategy, str) or strategy not in ("uniform", "distance", "spatial"):
             raise ValueError(f"partitions({strategy!r}): strategy must be 'uniform', 'distance' or 'spatial'")
         adjacency = self.adjacency()
         normal = adjacency / adjacency.sum(0, keepdim=True)
@@ -310,7 +312,7 @@ class _Skeletons(Mapping[str, Skeleton]):
             )
         return skeleton
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: object, default: Any = None) -> Any:
         """The skeleton of that name, or the default."""
         if not isinstance(name, str):
             return default

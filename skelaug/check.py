@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ __all__ = [
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def number(who: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
@@ -45,8 +46,8 @@ def probability(who: str, p: Any) -> float:
 
 def count(who: str, name: str, value: Any, low: int = 1) -> int:
     """``value`` if it is a whole number ≥ ``low``."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
-        return value
+    if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= low:
+        return int(value)
     raise ValueError(f"{who}({name}={value!r}): {name} must be a whole number ≥ {low}, got {value!r}")
 
 

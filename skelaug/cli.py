@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(name: str, path: str, arguments: list[str]) -> int:
     from skelaug.arrays import ArrayError
-    from skelaug.commands import Refused
+    from skelaug.errors import Refused
     from skelaug.plugins import PluginError
 
     try:

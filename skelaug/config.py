@@ -1,8 +1,9 @@
 """Policies and transforms as plain data, and back, losslessly: a dict of names and numbers, or YAML.
 
-A mapping with a ``type`` says everything: the class and its arguments. A mapping with a ``preset`` names a function of
-:mod:`skelaug.policies`, the skeleton and its other arguments. Both may stand inside each other, in a file and in a
-framework's configuration; :func:`resolve` is what every adapter calls on what it is given.
+A mapping with a ``type`` holds the name of a class and its arguments. A mapping with a ``preset`` holds the name of a
+function of :mod:`skelaug.policies`, the skeleton and the function's other arguments. ``{view: 1, of: …}`` is a view of
+a growing policy as a transform. All of them may stand inside each other, in a file and in a framework's configuration;
+:func:`resolve` is what every adapter calls.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skelaug import plugins, policies, transforms
-from skelaug.batch import SkeletonBatch
-from skelaug.policy import Compose, GrowingPolicy, OneOf
+from skelaug import describe, plugins, policies, transforms
+from skelaug.policy import Compose, GrowingPolicy, OneOf, View
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
 
@@ -99,44 +99,34 @@ def to_dict(item: Transform | GrowingPolicy) -> dict[str, Any]:
     """Describe a transform or policy: its ``type`` and every argument that differs from its default.
 
     Raises:
-        TypeError: an argument has no plain form (the ``style`` batch of SkeleAdaIN), or a class has no name that
-            :func:`from_dict` would find (your own, not registered).
+        TypeError: it is no transform or policy, an argument has no plain form (the ``style`` batch of SkeleAdaIN), or a
+            class has no name that :func:`from_dict` would find (your own, not registered).
 
     Example:
         >>> to_dict(transforms.Shear(0.3, p=0.5))
         {'type': 'Shear', 'amount': 0.3, 'p': 0.5}
     """
-    if isinstance(item, GrowingPolicy):
-        stages = {name: [to_dict(member) for member in stage] for name, stage in item.items()}
-        found: dict[str, Any] = {"type": "GrowingPolicy", "stages": stages}
-        if item.mode != "independent":
-            found["mode"] = item.mode
-        if item.stream is not None:
-            found["stream"] = to_dict(item.stream)
-        return found
-    if _find_type(type(item).__name__) is not type(item):
+    if not isinstance(item, Transform | GrowingPolicy):
+        raise TypeError(f"to_dict({item!r}): expected a transform or policy, got {type(item).__name__}")
+    if isinstance(item, View):
+        return {"view": item.index, "of": to_dict(item.policy)}
+    kind = type(item).__name__
+    if _find_type(kind) is not type(item):
         raise TypeError(
-            f"to_dict: {type(item).__name__} is neither a transform of skelaug nor registered as one (see "
-            f"skelaug.plugins); only those have a plain form"
+            f"to_dict: {kind} is neither a transform of skelaug nor registered as one (see skelaug.plugins); only "
+            f"those have a plain form"
         )
-    return {"type": type(item).__name__} | {k: _plain(item, k, v) for k, v in item.arguments().items()}
 
+    def plain(name: str, value: Any) -> Any:
+        return describe.plain(value, f"{kind}({name}=…)", to_dict)
 
-def _plain(owner: Transform, name: str, value: Any) -> Any:
-    match value:
-        case Skeleton():
-            return {"skeleton": value.name if skeletons.holds(value) else value.to_dict()}
-        case Transform():
-            return to_dict(value)
-        case Tensor():
-            return {"tensor": value.tolist()}
-        case SkeletonBatch():
-            raise TypeError(f"to_dict: {type(owner).__name__}({name}=…) holds a batch, which has no plain form")
-        case list() | tuple():
-            return [_plain(owner, name, v) for v in value]
-        case dict():
-            return {k: _plain(owner, name, v) for k, v in value.items()}
-    return value
+    form: dict[str, Any] = {"type": kind}
+    for name, value in item.arguments().items():
+        stages = name == "stages" and isinstance(item, GrowingPolicy)  # their names are the user's, and may be any
+        form[name] = (
+            {stage: plain(stage, members) for stage, members in value.items()} if stages else plain(name, value)
+        )
+    return form
 
 
 def from_dict(data: Mapping[str, Any]) -> Any:
@@ -144,10 +134,10 @@ def from_dict(data: Mapping[str, Any]) -> Any:
 
     Args:
         data: a mapping with a ``type``, the name of a class, or a ``preset``, the name of a function of
-            :mod:`skelaug.policies`; the other entries are its arguments.
+            :mod:`skelaug.policies`; the other entries are its arguments. Or ``{"view": i, "of": policy}``.
 
     Raises:
-        ValueError: an unknown type, preset, skeleton or argument.
+        ValueError: an unknown type, preset, view, skeleton or argument.
 
     Example:
         >>> from_dict({"type": "Shear", "amount": 0.3})
@@ -159,12 +149,15 @@ def from_dict(data: Mapping[str, Any]) -> Any:
 
 
 def _from_dict(data: Any, bones: Skeleton | None) -> Any:
-    if isinstance(data, Mapping) and "preset" in data:
+    keys = set(data) if isinstance(data, Mapping) else set()
+    if "preset" in keys:
         return _preset(data, bones)
-    if not isinstance(data, Mapping) or "type" not in data:
+    if keys == {"view", "of"}:
+        return _view(data["view"], _from_dict(data["of"], bones))
+    if "type" not in keys:
         raise ValueError(
-            f"from_dict: expected a mapping with a 'type', such as {{'type': 'Shear', 'amount': 0.5}}, or a 'preset', "
-            f"got {data!r}"
+            f"from_dict: expected a mapping with a 'type', such as {{'type': 'Shear', 'amount': 0.5}}, a 'preset', or "
+            f"a 'view' and the policy that it is 'of', got {data!r}"
         )
     kind = _find_type(data["type"])
     if kind is None:
@@ -180,13 +173,21 @@ def _from_dict(data: Any, bones: Skeleton | None) -> Any:
         raise ValueError(f"from_dict: {data['type']} does not take these arguments: {error}") from error
 
 
+def _view(index: Any, policy: Any) -> View:
+    try:
+        return View(policy, index)
+    except (TypeError, IndexError) as error:
+        raise ValueError(f"from_dict: no view {index!r}: {error}") from error
+
+
 def _find_type(name: Any) -> Any:
     return (TYPES.get(name) or transforms.registry.find(name)) if isinstance(name, str) else None
 
 
 def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
     name = data["preset"]
-    make = getattr(policies, name) if name in policies.__all__ else policies.registry.find(str(name))
+    ours = isinstance(name, str) and name in policies.__all__
+    make = getattr(policies, name) if ours else policies.registry.find(str(name))
     if make is None:
         known = ", ".join([*policies.__all__, *policies.registry.names()])
         raise ValueError(f"no preset {name!r}; known: {known}; or give an existing .yaml file")
@@ -209,24 +210,39 @@ def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
 
 
 def _argument(name: str, value: Any, bones: Skeleton | None) -> Any:
-    # Written by hand it is a name; to_dict's {"skeleton": name} says the same, and may stand for other arguments too.
-    return find_skeleton(value) if name == "skeleton" and value is not None else _build(value, bones)
+    if name == "skeleton" and value is not None:
+        return find_skeleton(value)
+    if name == "stages" and isinstance(value, Mapping):  # by names of the user's, which may be any
+        return {stage: _build(members, bones) for stage, members in value.items()}
+    return _build(value, bones)
 
 
 def _build(value: Any, bones: Skeleton | None) -> Any:
     if isinstance(value, Mapping):
-        if "type" in value or "preset" in value:
+        if describe.RESERVED & value.keys():
             return _from_dict(value, bones)
         if value.keys() == {"skeleton"}:
             return find_skeleton(value)
-        if value.keys() == {"tensor"}:
-            return torch.tensor(value["tensor"])
+        if "tensor" in value.keys() <= {"tensor", "dtype"}:
+            return _tensor(**value)
         return {k: _build(v, bones) for k, v in value.items()}
     if isinstance(value, list | tuple):
         built = [_build(v, bones) for v in value]
         # Ranges are pairs of numbers; lists of anything else stay lists.
         return tuple(built) if built and all(isinstance(v, int | float) for v in built) else built
     return value
+
+
+def _tensor(tensor: Any, dtype: str = "float32") -> Tensor:
+    kind = getattr(torch, dtype, None) if isinstance(dtype, str) else None
+    if not isinstance(kind, torch.dtype):
+        raise ValueError(f"from_dict: a tensor's dtype must be a name such as 'float32', got {dtype!r}")
+    try:
+        if not isinstance(tensor, list | tuple):
+            raise TypeError(f"got {type(tensor).__name__}")
+        return torch.tensor(tensor, dtype=kind, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"from_dict: a tensor must be nested lists of numbers: {error}") from error
 
 
 def to_yaml(item: Transform | GrowingPolicy, path: str | Path | None = None) -> str:
@@ -241,8 +257,11 @@ def from_yaml(source: str | Path) -> Any:
     """Build the transform or policy of a YAML file (a Path) or text (a str).
 
     Raises:
+        TypeError: ``source`` is neither text nor a Path.
         ValueError: the text is no YAML, or describes none; the message names the file.
     """
+    if not isinstance(source, str | Path):
+        raise TypeError(f"from_yaml({source!r}): source must be YAML text or the Path of a file")
     return _from_file(source, None) if isinstance(source, Path) else _from_text(source, None)
 
 

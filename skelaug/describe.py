@@ -15,6 +15,7 @@ from skelaug.skeleton import Skeleton, skeletons
 __all__ = ["Described", "arguments", "parameters", "plain", "text"]
 
 WIDTH = 100
+RESERVED = frozenset({"type", "preset", "view"})  # a mapping with one of these keys is a transform or policy
 
 
 class Described:
@@ -119,7 +120,7 @@ def plain(value: Any, where: str, of_described: Callable[[Any], dict[str, Any]])
         of_described: makes the plain form of a transform or policy.
 
     Raises:
-        TypeError: the value has no plain form, such as a batch.
+        TypeError: the value has no plain form, such as a batch, or a mapping that would be read as something else.
     """
     match value:
         case None | bool() | int() | float() | str():
@@ -132,7 +133,9 @@ def plain(value: Any, where: str, of_described: Callable[[Any], dict[str, Any]])
             return {"tensor": value.tolist(), "dtype": str(value.dtype).removeprefix("torch.")}
         case list() | tuple():
             return [plain(v, where, of_described) for v in value]
-        case Mapping():
+        case Mapping() if not (RESERVED | {"skeleton", "tensor"}) & value.keys():
             return {k: plain(v, where, of_described) for k, v in value.items()}
     kind = "batch" if isinstance(value, SkeletonBatch) else type(value).__name__
+    if isinstance(value, Mapping):
+        kind = f"mapping with the keys {sorted(map(str, value))}"
     raise TypeError(f"to_dict: {where} holds a {kind}, which has no plain form")

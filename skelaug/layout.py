@@ -1,37 +1,16 @@
-"""Axes of arrays by letters."""
+"""The order of an array's axes, by letters: N sample, C coordinate, T frame, V joint, M person."""
 
 from __future__ import annotations
 
-import functools
-import itertools
+import math
+import re
 
+from einops import rearrange
 from torch import Tensor
 
+from skelaug import check
+
 __all__ = ["to_layout"]
-
-
-def _parse_layout(layout: str) -> list[str]:
-    """``"NT(MVC)"`` -> ``["N", "T", "MVC"]``; more than one letter in an entry is a flattened axis."""
-    axes: list[str] = []
-    group: str | None = None
-    for char in layout.replace(" ", ""):
-        if char == "(" and group is None:
-            group = ""
-        elif char == ")" and group:
-            axes.append(group)
-            group = None
-        elif char in "NCTVM" and group is not None:
-            group += char
-        elif char in "NCTVM":
-            axes.append(char)
-        else:
-            raise ValueError(
-                f"to_layout: cannot read {layout!r} at {char!r}; layouts look like 'NCTVM' or 'N T (M V C)'"
-            )
-    letters = "".join(axes)
-    if group is not None or len(set(letters)) != len(letters) or not letters:
-        raise ValueError(f"to_layout: {layout!r} must name each of N, C, T, V, M at most once and close its bracket")
-    return axes
 
 
 def to_layout(x: Tensor, source: str, target: str, *, contiguous: bool = False, **sizes: int) -> Tensor:
@@ -52,56 +31,77 @@ def to_layout(x: Tensor, source: str, target: str, *, contiguous: bool = False, 
         The tensor in the target layout, bit-equal values.
 
     Raises:
+        TypeError: ``x`` is no tensor, a layout is no string, or a size is no whole number.
         ValueError: a layout cannot be read, does not fit ``x``, or sizes are missing or do not divide.
 
     Example:
+        >>> import torch
         >>> to_layout(torch.zeros(8, 2, 50, 25, 3), "NMTVC", "NCTVM").shape
         torch.Size([8, 3, 50, 25, 2])
         >>> to_layout(torch.zeros(8, 50, 150), "N T (M V C)", "NCTVM", M=2, C=3).shape
         torch.Size([8, 3, 50, 25, 2])
     """
-    axes, wanted = _parse_layout(source), _parse_layout(target)
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"to_layout: x must be a torch.Tensor, got {type(x).__name__}; torch.from_numpy(x) shares an array"
+        )
+    check.choice("to_layout", "contiguous", contiguous, (False, True))
+    axes, wanted = _read(source), _read(target)
     if x.ndim != len(axes):
         raise ValueError(f"to_layout: layout {source!r} has {len(axes)} axes, x has {x.ndim}: shape {tuple(x.shape)}")
-    unknown = set(sizes) - set("NCTVM")
-    if unknown:
-        raise ValueError(f"to_layout: unknown size {sorted(unknown)}; sizes are named N, C, T, V, M")
-    shape: list[int] = []
-    for axis, size in zip(axes, x.shape, strict=True):
-        shape += _split(axis, size, sizes, source)
-    x = x.reshape(shape)
-    letters = list(itertools.chain(*axes))
-    final = list(itertools.chain(*wanted))
-    for letter in [a for a in letters if a not in final]:
-        dim = letters.index(letter)
-        if x.shape[dim] != 1:
-            raise ValueError(f"to_layout: {target!r} lacks {letter}, which has size {x.shape[dim]} in x, not 1")
-        x = x.squeeze(dim)
-        letters.remove(letter)
-    for letter in [a for a in final if a not in letters]:
-        x = x.unsqueeze(-1)
-        letters.append(letter)
-    x = x.permute([letters.index(a) for a in final])
-    if any(len(axis) > 1 for axis in wanted):
-        named = dict(zip(final, x.shape, strict=True))
-        x = x.reshape([functools.reduce(lambda a, b: a * named[b], axis, 1) for axis in wanted])
-    return x.contiguous() if contiguous else x
+    size_of = _sizes(axes, tuple(x.shape), sizes, source)
+    for letter in size_of:
+        if letter not in "".join(wanted) and size_of[letter] != 1:
+            raise ValueError(f"to_layout: {target!r} lacks {letter}, which has size {size_of[letter]} in x, not 1")
+    common = {letter: size for letter, size in size_of.items() if letter in "".join(wanted)}
+    y = rearrange(x, f"{_einops(axes, common)} -> {_einops(wanted, common)}", **common)
+    return y.contiguous() if contiguous else y
 
 
-def _split(axis: str, size: int, sizes: dict[str, int], source: str) -> list[int]:
-    """The sizes of the letters of one axis of length ``size``; at most one of them may be unknown."""
-    if len(axis) == 1:
-        if sizes.get(axis, size) != size:
-            raise ValueError(f"to_layout: {axis}={sizes[axis]} was given, but x has {axis}={size}")
-        return [size]
-    missing = [a for a in axis if a not in sizes]
-    known = functools.reduce(lambda a, b: a * sizes.get(b, 1), axis, 1)
-    if len(missing) > 1:
+def _read(layout: str) -> list[str]:
+    """``"NT(MVC)"`` -> ``["N", "T", "MVC"]``; several letters in an entry are a flattened axis."""
+    if not isinstance(layout, str):
+        raise TypeError(f"to_layout: a layout must be a string such as 'NCTVM', got {layout!r}")
+    text = layout.replace(" ", "")
+    strange = re.search(r"[^NCTVM()]", text)
+    if strange:
         raise ValueError(
-            f"to_layout: to split ({axis}) of {source!r}, name all but one of its sizes; missing {', '.join(missing)}"
+            f"to_layout: cannot read {layout!r} at {strange[0]!r}; layouts look like 'NCTVM' or 'N T (M V C)'"
         )
-    if known <= 0 or size % known or (not missing and known != size):
-        raise ValueError(
-            f"to_layout: ({axis}) of {source!r} has {size} entries, not a multiple of the sizes given: {sizes}"
-        )
-    return [sizes[a] if a in sizes else size // known for a in axis]
+    axes = [axis.strip("()") for axis in re.findall(r"\([NCTVM]+\)|.", text)]  # a bracket that is not closed gives ""
+    letters = "".join(axes)
+    if not letters or "" in axes or len(set(letters)) != len(letters):
+        raise ValueError(f"to_layout: {layout!r} must name each of N, C, T, V, M at most once and close its bracket")
+    return axes
+
+
+def _sizes(axes: list[str], shape: tuple[int, ...], sizes: dict[str, int], source: str) -> dict[str, int]:
+    """The size of every letter of the source; at most one of a bracket may be missing from ``sizes``."""
+    for letter, size in sizes.items():
+        if len(letter) != 1 or letter not in "NCTVM":
+            raise ValueError(f"to_layout: unknown size {letter!r}; sizes are named N, C, T, V, M")
+        sizes[letter] = check.count("to_layout", letter, size)
+        if letter not in "".join(axes) and size != 1:
+            raise ValueError(f"to_layout: {letter}={size} was given, but {source!r} has no {letter}")
+    size_of = dict(sizes)
+    for axis, length in zip(axes, shape, strict=True):
+        missing = [letter for letter in axis if letter not in sizes]
+        stated = math.prod(sizes[letter] for letter in axis if letter in sizes)
+        if len(missing) > 1:
+            raise ValueError(
+                f"to_layout: to split ({axis}) of {source!r}, name all but one of its sizes; missing "
+                f"{', '.join(missing)}"
+            )
+        if len(axis) == 1 and not missing and stated != length:
+            raise ValueError(f"to_layout: {axis}={stated} was given, but x has {axis}={length}")
+        if length % stated or (not missing and stated != length):
+            raise ValueError(
+                f"to_layout: ({axis}) of {source!r} has {length} entries, not a multiple of the sizes given: {sizes}"
+            )
+        size_of |= dict.fromkeys(missing, length // stated)
+    return {letter: size_of[letter] for letter in "".join(axes)}
+
+
+def _einops(axes: list[str], common: dict[str, int]) -> str:
+    """A layout as einops writes it; a letter that the other layout lacks is an axis of size 1."""
+    return " ".join(f"({' '.join(letter if letter in common else '1' for letter in axis)})" for axis in axes)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,18 @@ def clip_names() -> tuple[str, ...]:
     return tuple(_clips())
 
 
+def _chosen(who: str, name: str, chosen: Any, options: Sequence[str]) -> list[str]:
+    """The chosen names, at least one of the options; all of them for ``None``."""
+    if chosen is None:
+        return list(options)
+    if isinstance(chosen, str | Tensor) or not isinstance(chosen, Iterable):
+        raise TypeError(f"{who}({name}={chosen!r}): {name} must be a sequence of names; write [{chosen!r}]")
+    names = [check.choice(who, name, one, options) for one in chosen]
+    if not names:
+        raise ValueError(f"{who}({name}={chosen!r}): {name} must hold at least one {name[:-1]} of {', '.join(options)}")
+    return names
+
+
 def sample_motion(
     clips: Sequence[str] | None = None, *, length: int | None = None, centre: bool = True
 ) -> SkeletonBatch:
@@ -76,11 +89,8 @@ def sample_motion(
     """
     stored = _clips()
     names = list(stored)
-    if isinstance(clips, str):
-        raise TypeError(f"sample_motion(clips={clips!r}): clips must be a sequence of names; write [{clips!r}]")
-    wanted = names if clips is None else [check.choice("sample_motion", "clips", clip, names) for clip in clips]
-    if not wanted:
-        raise ValueError(f"sample_motion(clips={clips!r}): name at least one clip of {', '.join(names)}")
+    wanted = _chosen("sample_motion", "clips", clips, names)
+    check.choice("sample_motion", "centre", centre, (True, False))
     if length is not None:
         check.count("sample_motion", "length", length)
 
@@ -318,11 +328,10 @@ def synthetic_motion(
     for name, value in (("n", n), ("frames", frames), ("persons", persons)):
         check.count(who, name, value)
     check.choice(who, "dims", dims, (2, 3))
-    if isinstance(actions, str):
-        raise TypeError(f"{who}(actions={actions!r}): actions must be a sequence of names; write [{actions!r}]")
-    actions = [check.choice(who, "actions", action, ACTIONS) for action in (ACTIONS if actions is None else actions)]
-    if not actions:
-        raise ValueError(f"{who}(actions=[]): name at least one action of {', '.join(ACTIONS)}")
+    check.choice(who, "gaps", gaps, (True, False))
+    actions = _chosen(who, "actions", actions, ACTIONS)
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"{who}(generator={generator!r}): generator must be a torch.Generator or None")
 
     device = torch.device("cpu") if generator is None else generator.device
     rng = Rng(n, device, generator=generator)

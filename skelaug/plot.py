@@ -55,6 +55,11 @@ def strip(
         frames: number of moments.
         up: the axis of the data that points up: ``"y"``, ``"-y"`` (image coordinates) or ``"z"``.
     """
+    _check_drawing("strip", skeleton, up, clip=clip, before=clip if before is None else before)
+    if not hasattr(axes, "add_collection"):
+        raise TypeError(f"plot.strip(axes={axes!r}): axes must be matplotlib axes, got {type(axes).__name__}")
+    check.choice("plot.strip", "vectors", vectors, (None, "bone", "motion"))
+    check.count("plot.strip", "frames", frames)
     anchor = clip if before is None else before
     points, seen = _project(clip, up)
     ground, ground_seen = _project(anchor, up)
@@ -100,6 +105,16 @@ def ladder(
         title: what is seen.
         up: see :func:`strip`.
     """
+    if not all(isinstance(name, str) for name in _sequence("ladder", "names", names)):
+        raise TypeError(f"plot.ladder(names={names!r}): names must be strings")
+    rows = _sequence("ladder", "rows", rows)
+    for row in rows:
+        if not isinstance(row, tuple | list) or len(row) != 3 or len(_sequence("ladder", "rows", row[2])) != len(names):
+            raise ValueError(
+                f"plot.ladder(rows=…): each of rows must be (name, clip, views) with {len(names)} views, as many as "
+                f"names, got {row!r}"
+            )
+        _check_drawing("ladder", skeleton, up, rows=row[1])
     figure, grid = _grid(len(rows), len(names) + 1, 4.4, 1.4)
     for axes, heading in zip(grid[0], ["as recorded", *names], strict=True):
         axes.set_title(heading, fontsize=12)
@@ -108,7 +123,7 @@ def ladder(
         line[0].text(-0.02, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center", fontsize=11)
         for axes, view in zip(line[1:], views, strict=True):
             strip(axes, view, skeleton, before=clip, up=up)
-    return _finish(figure, title)
+    return _finish("ladder", figure, title)
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,13 @@ def gallery(cells: Sequence[Cell], skeleton: Skeleton, *, title: str, columns: i
         columns: cells side by side.
         up: see :func:`strip`.
     """
+    check.count("plot.gallery", "columns", columns)
+    cells = _sequence("gallery", "cells", cells)
+    for cell in cells:
+        if not isinstance(cell, Cell):
+            raise TypeError(f"plot.gallery(cells=…): cells must hold plot.Cell, got {cell!r}")
+        check.choice("plot.Cell", "kind", cell.kind, (None, "bone", "motion", "graph"))
+        _check_drawing("gallery", skeleton, up, cells=cell.before)
     figure, grid = _grid(math.ceil(len(cells) / columns), columns, 5.6, 1.75)
     flat = [axes for line in grid for axes in line]
     for axes, cell in zip(flat, cells, strict=False):
@@ -149,11 +171,18 @@ def gallery(cells: Sequence[Cell], skeleton: Skeleton, *, title: str, columns: i
             strip(axes, cell.after, skeleton, before=cell.before, vectors=cell.kind, up=up)
     for axes in flat[len(cells) :]:
         axes.set_axis_off()
-    return _finish(figure, title)
+    return _finish("gallery", figure, title)
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: str | Path) -> None:
     """Write a picture and forget the figure."""
+    if not hasattr(figure, "savefig"):
+        raise TypeError(
+            f"plot.save(figure={figure!r}): figure must be a matplotlib figure, got {type(figure).__name__}"
+        )
+    if not isinstance(path, str | Path) or not Path(path).suffix:
+        raise ValueError(f"plot.save(path={path!r}): path must name a file, such as 'out/ladder.png'")
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, facecolor="white", metadata={"Software": None})
     figure.clear()
@@ -167,9 +196,32 @@ def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure,
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _finish(figure: Figure, title: str) -> Figure:
+def _finish(who: str, figure: Figure, title: str) -> Figure:
+    if not isinstance(title, str):
+        raise TypeError(f"plot.{who}(title={title!r}): title must be a string")
     figure.suptitle(title, fontsize=14)
     return figure
+
+
+def _sequence(who: str, name: str, value: Any) -> Sequence[Any]:
+    if isinstance(value, list | tuple) and value:
+        return value
+    raise ValueError(f"plot.{who}({name}=…): {name} must be a list with at least one entry, got {value!r}")
+
+
+def _check_drawing(who: str, skeleton: Any, up: Any, **clips: Any) -> None:
+    """Raise unless the clips are batches that can be drawn with the skeleton."""
+    check.skeleton(f"plot.{who}", skeleton)
+    check.choice(f"plot.{who}", "up", up, ("y", "-y", "z"))
+    for name, clip in clips.items():
+        if not isinstance(clip, SkeletonBatch):
+            raise TypeError(f"plot.{who}({name}=…): {name} must be a SkeletonBatch, got {type(clip).__name__}")
+        n, c, t, v, _ = clip.x.shape
+        if n < 1 or c < 2 or t < 1 or v != len(skeleton):
+            raise ValueError(
+                f"plot.{who}({name}=…): {name} must hold a sample with a frame or more, 2 coordinates or more and the "
+                f"{len(skeleton)} joints of the skeleton; x is {tuple(clip.x.shape)}"
+            )
 
 
 def _mask(clip: SkeletonBatch) -> Tensor:
@@ -181,7 +233,7 @@ def _project(clip: SkeletonBatch, up: str) -> tuple[Any, Any]:
     """Points ``(T, M, V, 2)`` on the paper and which of them are observed ``(T, M, V)``."""
     x = clip.x[0].detach().float().cpu()
     if x.shape[0] >= 3:
-        match check.choice("plot", "up", up, ("y", "-y", "z")):
+        match up:
             case "y":
                 right, high, depth = x[0], x[1], x[2]
             case "-y":

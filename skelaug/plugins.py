@@ -110,6 +110,8 @@ def names(kind: Kind) -> list[str]:
 
 def find(kind: Kind, name: str) -> Any:
     """Load what another package registered under a name; see :meth:`Registry.find`."""
+    if not isinstance(name, str):
+        raise TypeError(f"plugins.find({kind!r}, {name!r}): name must be a string")
     return _registry(kind).find(name)
 
 

@@ -79,15 +79,14 @@ def hiclr(
         >>> policy.names
         ('basic', 'normal', 'strong')
     """
+    check.skeleton("hiclr", skeleton)
     check.choice("hiclr", "strong", strong, ("mask", "edges", "adain", "all"))
-    stage: list[Transform] = []
-    if strong in ("adain", "all"):
-        stage.append(SkeleAdaIN())
-    if strong in ("edges", "all"):
-        edges = skeleton if graph is None else graph
-        stage += [DropEdges(0.1, edges, layers), AddEdges(0.05, edges, layers)]
-    if strong in ("mask", "all"):
-        stage.append(JointMask(ratio, fill=fill))
+    edges = skeleton if graph is None else graph
+    stages: dict[str, list[Transform]] = {
+        "adain": [SkeleAdaIN()],
+        "edges": [DropEdges(0.1, edges, layers), AddEdges(0.05, edges, layers)],
+        "mask": [JointMask(ratio, fill=fill)],
+    }
     return GrowingPolicy(
         basic=[TemporalCrop(6), Shear(0.5)],
         normal=[
@@ -97,7 +96,7 @@ def hiclr(
             Blur((0.1, 2), p=0.5),
             AxisMask(p=0.5),
         ],
-        strong=stage,
+        strong=[member for name, stage in stages.items() if strong in (name, "all") for member in stage],
         stream=_stream("hiclr", skeleton, stream),
     )
 
@@ -119,6 +118,7 @@ def hiclr_released(
         ratio: share of joints that Random Mask hides.
         fill: of Random Mask: a number, or ``"token"`` for the learnable scalar.
     """
+    check.skeleton("hiclr_released", skeleton)
     return GrowingPolicy(
         basic=[TemporalCrop(6), Shear(0.5)],
         normal=_released_normal(skeleton),
@@ -139,6 +139,7 @@ def aimclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
         skeleton: of the data.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
     """
+    check.skeleton("aimclr", skeleton)
     return GrowingPolicy(
         normal=[TemporalCrop(6), Shear(0.5)],
         extreme=_released_normal(skeleton),
@@ -153,6 +154,7 @@ def crossclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
         skeleton: of the data.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
     """
+    check.skeleton("crossclr", skeleton)
     return GrowingPolicy(basic=[TemporalCrop(6), Shear(0.5)], stream=_stream("crossclr", skeleton, stream))
 
 
@@ -207,6 +209,7 @@ def skateformer(skeleton: Skeleton, length: int = 64) -> Compose:
         skeleton: of the data.
         length: frames of the output.
     """
+    check.skeleton("skateformer", skeleton)
     chain = Compose(
         [
             PersonSwap(p=0.5),

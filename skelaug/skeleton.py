@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from skelaug import plugins
+from skelaug.trees import TREES, Tree
 
 __all__ = ["Skeleton", "skeletons"]
 
@@ -48,32 +50,33 @@ class Skeleton:
     limbs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        def freeze(name: str, value: Any) -> None:
-            object.__setattr__(self, name, value)
-
-        freeze("joints", tuple(self.joints))
-        freeze("parents", tuple(self.parents))
-        freeze("pairs", tuple((left, right) for left, right in self.pairs))
-        for role in ("spine", "shoulders"):
-            if getattr(self, role) is not None:
-                freeze(role, tuple(getattr(self, role)))
-        limbs = self.limbs or {"body": tuple(range(len(self.joints)))}
-        freeze("limbs", MappingProxyType({limb: tuple(joints) for limb, joints in limbs.items()}))
-        self._check()
-
-    def _check(self) -> None:
-        who, v = f"Skeleton({self.name!r})", len(self.joints)
-        if not v or len(set(self.joints)) != v:
+        who, joints = f"Skeleton({self.name!r})", _entries(f"Skeleton({self.name!r})", "joints", self.joints)
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"Skeleton(name={self.name!r}): name must be a string with at least one letter")
+        if not joints or not all(isinstance(joint, str) for joint in joints) or len(set(joints)) != len(joints):
             raise ValueError(f"{who}: joints must be distinct names, at least one, got {self.joints}")
+        v = len(joints)
+        limbs = {} if self.limbs is None else self.limbs
+        if not isinstance(limbs, Mapping) or not all(isinstance(limb, str) for limb in limbs):
+            raise ValueError(f"{who}: limbs must be a mapping from names to joints, got {self.limbs!r}")
+        checked = {
+            "joints": joints,
+            "parents": _joints(who, "parents", self.parents, v),
+            "pairs": tuple(_joints(who, "pairs", pair, v, 2) for pair in _entries(who, "pairs", self.pairs)),
+            "centre": _joint(who, "centre", self.centre, v),
+            "spine": None if self.spine is None else _joints(who, "spine", self.spine, v, 2),
+            "shoulders": None if self.shoulders is None else _joints(who, "shoulders", self.shoulders, v, 2),
+            "limbs": MappingProxyType({k: _joints(who, f"limbs[{k!r}]", part, v) for k, part in limbs.items()}),
+        }
+        if not limbs:
+            checked["limbs"] = MappingProxyType({"body": tuple(range(v))})
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        self._check(who, v)
+
+    def _check(self, who: str, v: int) -> None:
         if len(self.parents) != v:
             raise ValueError(f"{who}: parents must have one entry a joint, {v}, got {len(self.parents)}")
-        named = [("parents", self.parents), ("centre", (self.centre,)), ("pairs", sum(self.pairs, ()))]
-        named += [(role, joints) for role in ("spine", "shoulders") if (joints := getattr(self, role)) is not None]
-        named += [(f"limbs[{limb!r}]", joints) for limb, joints in self.limbs.items()]
-        for where, joints in named:
-            wrong = [j for j in joints if type(j) is not int or not 0 <= j < v]
-            if wrong:
-                raise ValueError(f"{who}: {where} must hold joints 0 … {v - 1}, got {wrong[0]!r}")
         roots = [j for j, parent in enumerate(self.parents) if parent == j]
         if len(roots) != 1:
             raise ValueError(f"{who}: exactly one joint, the root, must be its own parent; these are: {roots}")
@@ -84,6 +87,10 @@ class Skeleton:
         twice = sorted({j for j in paired if paired.count(j) > 1})
         if twice:
             raise ValueError(f"{who}: pairs must name a joint once; joints {twice} are in several pairs")
+        for role in ("spine", "shoulders"):
+            ends = getattr(self, role)
+            if ends is not None and ends[0] == ends[1]:
+                raise ValueError(f"{who}: {role} must hold two different joints, got {ends}")
         parts = sorted(j for joints in self.limbs.values() for j in joints)
         if parts != list(range(v)):
             raise ValueError(f"{who}: limbs must hold every joint exactly once: {v} joints, limbs hold {parts}")
@@ -132,20 +139,22 @@ class Skeleton:
             >>> hand.parents
             (0, 0, 1, 0, 3)
         """
-        edges = [(int(a), int(b)) for a, b in edges]
-        highest = max((max(edge) for edge in edges), default=0)
-        v = num_joints if num_joints is not None else len(joints) if joints is not None else highest + 1
         who = f"Skeleton.from_edges(name={name!r})"
-        if min((min(edge) for edge in edges), default=0) < 0 or highest >= v:
-            raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(map(tuple, edges))}")
+        bones = [_whole(who, "edges", edge, 2) for edge in _entries(who, "edges", edges)]
+        names = None if joints is None else _entries(who, "joints", joints)
+        highest = max(map(max, bones), default=0)
+        if num_joints is not None:
+            (v,) = _whole(who, "num_joints", (num_joints,))
+        else:
+            v = highest + 1 if names is None else len(names)
+        if v < 1 or min(map(min, bones), default=0) < 0 or highest >= v:
+            raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(bones)}")
         centre = centre if centre is not None else root if root is not None else 0
-        root = centre if root is None else root
+        root = _joint(who, "root", centre if root is None else root, v)
         neighbours: list[set[int]] = [set() for _ in range(v)]
-        for a, b in edges:
+        for a, b in bones:
             neighbours[a].add(b)
             neighbours[b].add(a)
-        if not 0 <= root < v:
-            raise ValueError(f"{who}: root must be a joint 0 … {v - 1}, got {root}")
         parents = {root: root}
         queue = [root]
         for joint in queue:
@@ -155,19 +164,19 @@ class Skeleton:
         unreached = sorted(set(range(v)) - parents.keys())
         if unreached:
             raise ValueError(f"{who}: edges must form one tree; no edge leads from root {root} to joints {unreached}")
-        if len(edges) != v - 1:
+        if len(bones) != v - 1:
             raise ValueError(
-                f"{who}: a tree of {v} joints has {v - 1} edges, got {len(edges)}; leave out what closes a circle"
+                f"{who}: a tree of {v} joints has {v - 1} edges, got {len(bones)}; leave out what closes a circle"
             )
         return cls(
             name,
-            tuple(joints) if joints is not None else tuple(f"joint_{j}" for j in range(v)),
+            tuple(f"joint_{j}" for j in range(v)) if names is None else names,
             tuple(parents[j] for j in range(v)),
-            tuple(pairs),
+            pairs,  # type: ignore[arg-type]
             centre,
             spine,
             shoulders,
-            {limb: tuple(part) for limb, part in (limbs or {}).items()},
+            limbs,  # type: ignore[arg-type]
         )
 
     def __len__(self) -> int:
@@ -207,7 +216,7 @@ class Skeleton:
 
     def index(self, joint: str) -> int:
         """The number of a joint by name; a ValueError lists the names."""
-        if joint in self.joints:
+        if isinstance(joint, str) and joint in self.joints:
             return self.joints.index(joint)
         raise ValueError(f"skeleton {self.name!r} has no joint {joint!r}; its joints are {', '.join(self.joints)}")
 
@@ -248,7 +257,7 @@ class Skeleton:
             >>> skeletons["ntu25"].partitions().sum((0, 1)).allclose(torch.ones(25))
             True
         """
-        if strategy not in ("uniform", "distance", "spatial"):
+        if not isinstance(strategy, str) or strategy not in ("uniform", "distance", "spatial"):
             raise ValueError(f"partitions({strategy!r}): strategy must be 'uniform', 'distance' or 'spatial'")
         adjacency = self.adjacency()
         normal = adjacency / adjacency.sum(0, keepdim=True)
@@ -279,7 +288,7 @@ class Skeleton:
         """The skeleton that :meth:`to_dict` described; ``name``, ``joints`` and ``parents`` are needed."""
         known = cls.__dataclass_fields__.keys()
         if not isinstance(data, Mapping) or not {"name", "joints", "parents"} <= data.keys() <= known:
-            got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+            got = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
             raise ValueError(
                 f"Skeleton.from_dict: expected name, joints, parents and perhaps pairs, centre, spine, shoulders, "
                 f"limbs; got {got}"
@@ -296,20 +305,22 @@ class _Skeletons(Mapping[str, Skeleton]):
         self._plugins = plugins.Registry("skeletons", self.ours, _wrong_plugin)
 
     def __getitem__(self, name: str) -> Skeleton:
-        found = self.get(name)
-        if found is None:
+        skeleton: Skeleton | None = self.get(name)
+        if skeleton is None:
             raise KeyError(
                 f"no skeleton {name!r}; known: {', '.join(self)}; skelaug.Skeleton.from_edges(…) makes your own"
             )
-        return found  # type: ignore[no-any-return]
+        return skeleton
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: object, default: Any = None) -> Any:
         """The skeleton of that name, or the default."""
+        if not isinstance(name, str):
+            return default
         if name not in self._loaded:
-            found = self._plugins.find(name)
-            if found is None:
+            plugin = self._plugins.find(name)
+            if plugin is None:
                 return default
-            self._loaded[name] = found
+            self._loaded[name] = plugin
         return self._loaded[name]
 
     def holds(self, skeleton: Skeleton) -> bool:
@@ -329,6 +340,42 @@ class _Skeletons(Mapping[str, Skeleton]):
         return f"skeletons({', '.join(self)})"
 
 
+def _entries(who: str, name: str, value: Any) -> tuple[Any, ...]:
+    """The entries of a sequence; a string is none."""
+    try:
+        if not isinstance(value, str | bytes | Mapping):
+            return tuple(value)
+    except TypeError:
+        pass
+    raise ValueError(f"{who}: {name} must be a sequence, got {value!r}")
+
+
+def _whole(who: str, name: str, value: Any, count: int | None = None) -> tuple[int, ...]:
+    """The whole numbers in ``value``, ``count`` of them if that is given."""
+    numbers = _entries(who, name, value)
+    if count is not None and len(numbers) != count:
+        raise ValueError(f"{who}: {name} must hold {count} joints, got {value!r}")
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, Integral):
+            raise ValueError(f"{who}: {name} must hold whole numbers, got {number!r}")
+    return tuple(map(int, numbers))
+
+
+def _joints(who: str, name: str, value: Any, v: int, count: int | None = None) -> tuple[int, ...]:
+    """The joints in ``value``, each below ``v``."""
+    joints = _whole(who, name, value, count)
+    for joint in joints:
+        if not 0 <= joint < v:
+            raise ValueError(f"{who}: {name} must hold joints 0 … {v - 1}, got {joint}")
+    return joints
+
+
+def _joint(who: str, name: str, value: Any, v: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < v:
+        raise ValueError(f"{who}: {name} must be a joint 0 … {v - 1}, got {value!r}")
+    return int(value)
+
+
 def _wrong_plugin(name: str, plugin: Any) -> str | None:
     if not isinstance(plugin, Skeleton):
         return f"must be a skelaug.Skeleton, is {plugin!r}"
@@ -339,37 +386,24 @@ _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
 _ARM = ("collar", "shoulder", "elbow", "wrist", "hand", "thumb", "index", "pinky")
 
 
-def _named(name: str, tree: str, *, centre: str, spine: tuple[str, str] | None, order: str | None = None) -> Skeleton:
-    """A skeleton from ``"child<parent"`` words; pairs, shoulders and limbs follow from left and right in the names.
-
-    Args:
-        name: of the skeleton.
-        tree: one word a joint, in the order of the joints unless ``order`` gives another; the root stands alone.
-        centre: a joint.
-        spine: lower and upper joint.
-        order: the joints in the order of the data.
-    """
-    parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in tree.split())
-    joints = list(parent_of) if order is None else order.split()
+def _from_words(name: str, tree: Tree) -> Skeleton:
+    parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in tree.bones.split())
+    joints = (tree.order or " ".join(parent_of)).split()
 
     def limb(joint: str) -> str:
         side = next((s for s in ("left", "right") if s in joint), None)
         part = "leg" if any(w in joint for w in _LEG) else "arm" if any(w in joint for w in _ARM) else None
         return f"{side}_{part}" if side and part else "trunk"
 
+    pairs = [(j, joints.index(joint.replace("left", "right"))) for j, joint in enumerate(joints) if "left" in joint]
     return Skeleton(
         name,
         tuple(joints),
         tuple(joints.index(parent_of[joint]) for joint in joints),
-        tuple((j, joints.index(joint.replace("left", "right"))) for j, joint in enumerate(joints) if "left" in joint),
-        joints.index(centre),
-        None if spine is None else (joints.index(spine[0]), joints.index(spine[1])),
-        next(
-            (a, b)
-            for a, left in enumerate(joints)
-            for b, right in enumerate(joints)
-            if "left" in left and "shoulder" in left and right == left.replace("left", "right")
-        ),
+        tuple(pairs),
+        joints.index(tree.centre),
+        None if tree.spine is None else (joints.index(tree.spine[0]), joints.index(tree.spine[1])),
+        next(pair for pair in pairs if "shoulder" in joints[pair[0]]),
         {
             part: tuple(j for j, joint in enumerate(joints) if limb(joint) == part)
             for part in ("trunk", "left_arm", "right_arm", "left_leg", "right_leg")
@@ -377,126 +411,5 @@ def _named(name: str, tree: str, *, centre: str, spine: tuple[str, str] | None, 
     )
 
 
-_KINECT = """
-    hip_center<spine spine<shoulder_center shoulder_center head<shoulder_center
-    shoulder_left<shoulder_center elbow_left<shoulder_left wrist_left<elbow_left hand_left<wrist_left
-    shoulder_right<shoulder_center elbow_right<shoulder_right wrist_right<elbow_right hand_right<wrist_right
-    hip_left<hip_center knee_left<hip_left ankle_left<knee_left foot_left<ankle_left
-    hip_right<hip_center knee_right<hip_right ankle_right<knee_right foot_right<ankle_right"""
-
-#: The known skeletons by name. The trees are those of the field's code: ST-GCN's and CTR-GCN's for the Kinects and
-#: OpenPose, PYSKL's for COCO, the body models' own elsewhere. MediaPipe has no trunk: as in COCO's tree, the shoulders
-#: hang on the nose.
-skeletons = _Skeletons(
-    [
-        _named(
-            "ntu25",
-            """
-            spine_base<spine_mid spine_mid<spine_shoulder neck<spine_shoulder head<neck
-            shoulder_left<spine_shoulder elbow_left<shoulder_left wrist_left<elbow_left hand_left<wrist_left
-            shoulder_right<spine_shoulder elbow_right<shoulder_right wrist_right<elbow_right hand_right<wrist_right
-            hip_left<spine_base knee_left<hip_left ankle_left<knee_left foot_left<ankle_left
-            hip_right<spine_base knee_right<hip_right ankle_right<knee_right foot_right<ankle_right
-            spine_shoulder hand_tip_left<thumb_left thumb_left<hand_left hand_tip_right<thumb_right
-            thumb_right<hand_right""",
-            centre="spine_shoulder",
-            spine=("spine_base", "spine_mid"),
-        ),
-        _named("kinect20", _KINECT, centre="shoulder_center", spine=("hip_center", "spine")),
-        _named(
-            "msr20",
-            _KINECT,
-            centre="shoulder_center",
-            spine=("hip_center", "spine"),
-            order="""
-            shoulder_left shoulder_right shoulder_center spine hip_left hip_right hip_center elbow_left elbow_right
-            wrist_left wrist_right hand_left hand_right knee_left knee_right ankle_left ankle_right foot_left
-            foot_right head""",
-        ),
-        _named(
-            "utd20",
-            _KINECT,
-            centre="shoulder_center",
-            spine=("hip_center", "spine"),
-            order="""
-            head shoulder_center spine hip_center shoulder_left elbow_left wrist_left hand_left shoulder_right
-            elbow_right wrist_right hand_right hip_left knee_left ankle_left foot_left hip_right knee_right ankle_right
-            foot_right""",
-        ),
-        _named(
-            "openpose18",
-            """
-            nose<neck neck right_shoulder<neck right_elbow<right_shoulder right_wrist<right_elbow left_shoulder<neck
-            left_elbow<left_shoulder left_wrist<left_elbow right_hip<right_shoulder right_knee<right_hip
-            right_ankle<right_knee left_hip<left_shoulder left_knee<left_hip left_ankle<left_knee right_eye<nose
-            left_eye<nose right_ear<right_eye left_ear<left_eye""",
-            centre="neck",
-            spine=None,
-        ),
-        _named(
-            "body25",
-            """
-            nose<neck neck right_shoulder<neck right_elbow<right_shoulder right_wrist<right_elbow left_shoulder<neck
-            left_elbow<left_shoulder left_wrist<left_elbow mid_hip<neck right_hip<mid_hip right_knee<right_hip
-            right_ankle<right_knee left_hip<mid_hip left_knee<left_hip left_ankle<left_knee right_eye<nose left_eye<nose
-            right_ear<right_eye left_ear<left_eye left_big_toe<left_ankle left_small_toe<left_big_toe
-            left_heel<left_ankle right_big_toe<right_ankle right_small_toe<right_big_toe right_heel<right_ankle""",
-            centre="neck",
-            spine=("mid_hip", "neck"),
-        ),
-        _named(
-            "coco17",
-            """
-            nose left_eye<nose right_eye<nose left_ear<left_eye right_ear<right_eye left_shoulder<nose
-            right_shoulder<nose left_elbow<left_shoulder right_elbow<right_shoulder left_wrist<left_elbow
-            right_wrist<right_elbow left_hip<left_shoulder right_hip<right_shoulder left_knee<left_hip
-            right_knee<right_hip left_ankle<left_knee right_ankle<right_knee""",
-            centre="nose",
-            spine=None,
-        ),
-        _named(
-            "h36m17",
-            """
-            pelvis right_hip<pelvis right_knee<right_hip right_ankle<right_knee left_hip<pelvis left_knee<left_hip
-            left_ankle<left_knee spine<pelvis thorax<spine nose<thorax head<nose left_shoulder<thorax
-            left_elbow<left_shoulder left_wrist<left_elbow right_shoulder<thorax right_elbow<right_shoulder
-            right_wrist<right_elbow""",
-            centre="pelvis",
-            spine=("pelvis", "spine"),
-        ),
-        _named(
-            "mediapipe33",
-            """
-            nose left_eye_inner<nose left_eye<left_eye_inner left_eye_outer<left_eye right_eye_inner<nose
-            right_eye<right_eye_inner right_eye_outer<right_eye left_ear<left_eye_outer right_ear<right_eye_outer
-            mouth_left<nose mouth_right<nose left_shoulder<nose right_shoulder<nose left_elbow<left_shoulder
-            right_elbow<right_shoulder left_wrist<left_elbow right_wrist<right_elbow left_pinky<left_wrist
-            right_pinky<right_wrist left_index<left_wrist right_index<right_wrist left_thumb<left_wrist
-            right_thumb<right_wrist left_hip<left_shoulder right_hip<right_shoulder left_knee<left_hip
-            right_knee<right_hip left_ankle<left_knee right_ankle<right_knee left_heel<left_ankle right_heel<right_ankle
-            left_foot_index<left_ankle right_foot_index<right_ankle""",
-            centre="nose",
-            spine=None,
-        ),
-        _named(
-            "smpl24",
-            """
-            pelvis left_hip<pelvis right_hip<pelvis spine1<pelvis left_knee<left_hip right_knee<right_hip spine2<spine1
-            left_ankle<left_knee right_ankle<right_knee spine3<spine2 left_foot<left_ankle right_foot<right_ankle
-            neck<spine3 left_collar<spine3 right_collar<spine3 head<neck left_shoulder<left_collar
-            right_shoulder<right_collar left_elbow<left_shoulder right_elbow<right_shoulder left_wrist<left_elbow
-            right_wrist<right_elbow left_hand<left_wrist right_hand<right_wrist""",
-            centre="pelvis",
-            spine=("pelvis", "spine1"),
-        ),
-        _named(
-            "humanoid15",
-            """
-            root chest<root neck<chest right_hip<root right_knee<right_hip right_ankle<right_knee right_shoulder<chest
-            right_elbow<right_shoulder right_wrist<right_elbow left_hip<root left_knee<left_hip left_ankle<left_knee
-            left_shoulder<chest left_elbow<left_shoulder left_wrist<left_elbow""",
-            centre="root",
-            spine=("root", "chest"),
-        ),
-    ]
-)
+#: The known skeletons by name.
+skeletons = _Skeletons(_from_words(name, tree) for name, tree in TREES.items())

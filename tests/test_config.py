@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from cases import SKELETON, keys, make_batch
 
 import skelaug
@@ -126,3 +128,88 @@ def test_what_is_resolved_draws_the_same() -> None:
     batch = make_batch()
     a, b = (policies.crossclr(SKELETON), config.resolve("crossclr", SKELETON))
     assert a.views(batch, keys=keys(5))[0].x.equal(b.views(batch, keys=keys(5))[0].x)
+
+
+# --- there and back --------------------------------------------------------------------------------------------------
+
+
+def there_and_back(item: Any) -> Any:
+    """Through YAML's text, and by eval of the repr: both must give the same."""
+    text = config.to_yaml(item)
+    again = config.from_yaml(text)
+    assert config.to_yaml(again) == text and repr(again) == repr(item)
+    return again
+
+
+@pytest.mark.parametrize("mode", ["independent", "nested"])
+def test_stages_may_have_any_name(mode: str) -> None:
+    names = ("type", "preset", "skeleton", "tensor", "view", "of", "stages", "mode", "stream", "dtype", "members")
+    stages = {name: [T.Shear(0.1 * i), T.Center(SKELETON)] for i, name in enumerate(names)}
+    again = there_and_back(skelaug.GrowingPolicy(stages, mode=mode, stream=T.Bone(SKELETON)))
+    assert again.names == names and again.mode == mode
+    only = there_and_back(skelaug.GrowingPolicy({"skeleton": T.Shear(0.5)}))
+    assert only.names == ("skeleton",) and there_and_back(skelaug.GrowingPolicy({"tensor": []})).names == ("tensor",)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_graph_keeps_its_type(dtype: torch.dtype) -> None:
+    graph = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(dtype)
+    for again in (there_and_back(T.DropEdges(0.1, graph)), config.resolve(config.to_dict(T.AddEdges(0.1, graph)))):
+        assert again.graph.dtype == dtype and again.graph.equal(graph)
+    by_hand = config.from_dict({"type": "DropEdges", "graph": {"tensor": [[[1, 0], [0, 1]]]}})
+    assert by_hand.graph.dtype == torch.float32 and by_hand.graph.equal(torch.eye(2)[None])
+
+
+def test_numpy_numbers_have_a_plain_form() -> None:
+    item = skelaug.Compose(
+        [
+            T.Shear(np.float32(0.5), p=np.float64(0.5)),
+            T.Rotate((np.int64(10), np.float32(20))),
+            T.SegmentSample(np.int32(4)),
+        ],
+        p=1,
+    )
+    there_and_back(T.Shear(np.float32(0.1)))
+    again = there_and_back(item)
+    assert again[0].p == 0.5 and again[1].degrees == (10, 20) and again[2].length == 4
+    assert there_and_back(OneOf([T.Shear(0.1), T.Reverse()], weights=np.array([1.0, 3.0]))).weights == (1.0, 3.0)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, -1])
+def test_a_view_comes_back(index: int, tmp_path: Path) -> None:
+    policy = policies.hiclr(SKELETON, stream="bone").with_(mode="nested")
+    view = policy[index]
+    assert config.to_dict(view) == {"view": index % 3, "of": config.to_dict(policy)}
+    again = there_and_back(view)
+    assert repr(again) == f"{policy!r}[{index % 3}]"
+    batch = make_batch()
+    assert again(batch, keys=keys(5)).x.equal(policy.views(batch, keys=keys(5))[index].x)
+    there_and_back(skelaug.Compose([view, T.Reverse()]))
+    file = written(tmp_path, "{view: 1, of: {preset: hiclr}}")
+    assert repr(config.resolve(file, SKELETON)) == repr(policies.hiclr(SKELETON)[1])
+
+
+def test_views_that_are_none() -> None:
+    policy = config.to_dict(policies.crossclr(SKELETON))
+    wrong: list[tuple[Any, str]] = [
+        ({"view": 5, "of": policy}, "from_dict: no view 5: view 5 of a GrowingPolicy with 1 views"),
+        ({"view": "x", "of": policy}, "from_dict: no view 'x': .*index must be a whole number"),
+        ({"view": 0, "of": {"type": "Reverse"}}, "from_dict: no view 0: .*policy must be a GrowingPolicy"),
+        ({"view": 0}, "or a 'view' and the policy that it is 'of'"),
+        ({"view": 0, "of": 3}, "got 3"),
+        ({"view": 0, "of": policy, "p": 0.5}, "or a 'view' and the policy that it is 'of'"),
+    ]
+    for data, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            config.from_dict(data)
+
+
+def test_what_has_no_plain_form() -> None:
+    for value in (3, None, "hiclr", T.Shear):
+        with pytest.raises(TypeError, match=r"to_dict\(.*\): expected a transform or policy, got"):
+            config.to_dict(value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"to_dict: SkeleAdaIN\(style=…\) holds a batch, which has no plain form"):
+        config.to_dict(T.SkeleAdaIN(style=make_batch()))
+    for tensor in ({"tensor": [[1], [2, 3]]}, {"tensor": "x"}, {"tensor": [[[1.0]]], "dtype": "float33"}):
+        with pytest.raises(ValueError, match="from_dict: a tensor"):
+            config.from_dict({"type": "DropEdges", "graph": tensor})

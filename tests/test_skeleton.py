@@ -195,7 +195,7 @@ def test_from_edges_fills_in_the_rest() -> None:
         ([(0, 1)], {"pairs": [(0, 1), (1, 0)]}, r"joints \[0, 1\] are in several pairs"),
         ([(0, 1)], {"pairs": [(0, 0)]}, r"joints \[0\] are in several pairs"),
         ([(0, 1)], {"pairs": [(0, 7)]}, "pairs must hold joints 0 … 1, got 7"),
-        ([(0, 1)], {"centre": 3, "root": 0}, "centre must hold joints 0 … 1, got 3"),
+        ([(0, 1)], {"centre": 3, "root": 0}, "centre must be a joint 0 … 1, got 3"),
         ([(0, 1)], {"joints": ["a", "a"]}, "joints must be distinct names"),
         ([(0, 1)], {"limbs": {"a": [0]}}, "limbs must hold every joint exactly once"),
         ([(0, 1)], {"limbs": {"a": [0, 1], "b": [1]}}, "limbs must hold every joint exactly once"),

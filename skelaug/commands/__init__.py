@@ -6,11 +6,10 @@ from pathlib import Path
 
 import torch
 
+from skelaug.errors import Refused
 from skelaug.skeleton import Skeleton, skeletons
 
-
-class Refused(Exception):
-    """What was asked for cannot be done; the message is all that the user needs to see."""
+__all__ = ["Refused", "device", "find_skeleton", "positive", "whole"]
 
 
 def positive(text: str) -> int:

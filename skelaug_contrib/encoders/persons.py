@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
+from skelaug.rows import known, take
 from torch import Tensor, nn
 
 from skelaug import Skeleton, SkeletonBatch, check
-from skelaug.rows import known, take
 from skelaug_contrib import arguments
 
 __all__ = ["PersonEncoder", "people"]

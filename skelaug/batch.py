@@ -122,14 +122,14 @@ class SkeletonBatch:
 
     def with_parts(self, **changes: Any) -> SkeletonBatch:
         """:meth:`replace` without checks, for ops that keep the promises of :meth:`trusted`; ``observed`` is a part."""
-        parts = {"x": self.x, "observed": self.observed, "graph": self.graph, "label": self.label} | changes
-        return SkeletonBatch.trusted(**parts)
+        parts: dict[str, Any] = {"x": self.x, "observed": self.observed, "graph": self.graph, "label": self.label}
+        return SkeletonBatch.trusted(**parts | changes)
 
     @classmethod
     def from_list(cls, clips: Sequence[Tensor], label: Tensor | None = None) -> SkeletonBatch:
         """Join clips ``(C, T_i, V, M)`` of unequal length, padded with absent frames to the longest."""
         who = "SkeletonBatch.from_list(clips)"
-        if isinstance(clips, Tensor) or not isinstance(clips, Iterable):
+        if type(clips) is Tensor or not isinstance(clips, Iterable):
             raise TypeError(f"{who}: needs a list of clips (C, T, V, M), got {type(clips).__name__}")
         clips = list(clips)
         if not clips:
@@ -258,7 +258,7 @@ class SkeletonBatch:
         if isinstance(index, slice):
             return self._settled(lambda v: v[index])
         if not isinstance(index, bool) and hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0:
-            position = int(index)  # type: ignore[arg-type]
+            position = int(index)
             if not -len(self) <= position < len(self):
                 raise IndexError(f"sample {position} of a SkeletonBatch with {len(self)} samples")
             return self[position % len(self) : position % len(self) + 1]

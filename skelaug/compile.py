@@ -10,7 +10,7 @@ __all__ = ["own_code"]
 
 
 def own_code(function: Callable[..., Any], owner: type) -> Callable[..., Any]:
-    """A copy of a method for one class: torch.compile counts recompilations by code object, so each class needs its own.
+    """A copy of a method for one class: torch.compile counts recompilations by code object, so each needs its own.
 
     Args:
         function: the method that ``owner`` inherits.

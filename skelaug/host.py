@@ -31,7 +31,8 @@ def differentiated(value: Tensor) -> bool:
         return True
     if torch.compiler.is_compiling():
         return False
-    return torch._C._functorch.is_functorch_wrapped_tensor(value) or forward_ad.unpack_dual(value).tangent is not None
+    tangent = forward_ad.unpack_dual(value).tangent  # type: ignore[no-untyped-call]
+    return tangent is not None or torch._C._functorch.is_functorch_wrapped_tensor(value)
 
 
 def without_autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:

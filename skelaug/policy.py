@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Unpack, cast, final, overload
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, final, overload, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -28,6 +28,15 @@ _STREAM = (-1, 0)  # the label of the policy's stream, beside the members' own (
 
 
 # --- members in order ------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class ActsOnGraph(Protocol):
+    """A transform of the graph says which graph it starts from."""
+
+    def base_graph(self, batch: SkeletonBatch) -> Tensor:
+        """The batch's graph, else the transform's own: ``(N, K, V, V)`` or ``(N, L, K, V, V)``."""
+        ...
 
 
 def check_members(who: str, members: Iterable[Any]) -> tuple[Transform, ...]:
@@ -61,7 +70,7 @@ def acts_on_graph(policy: Transform | GrowingPolicy) -> bool:
         return acts_on_graph(policy[-1])
     if isinstance(policy, Compose | OneOf | View):
         return any(acts_on_graph(member) for member in policy)
-    return hasattr(policy, "base_graph")
+    return isinstance(policy, ActsOnGraph)
 
 
 def _change(member: Transform, params: Params) -> Change:
@@ -142,7 +151,7 @@ def _graph_after(member: Transform, batch: SkeletonBatch) -> SkeletonBatch:
     if isinstance(member, Compose | View):
         for inner in member:
             batch = _graph_after(inner, batch)
-    elif hasattr(member, "base_graph"):
+    elif isinstance(member, ActsOnGraph):
         batch = batch.with_parts(graph=member.base_graph(batch))
     return batch
 
@@ -271,7 +280,7 @@ class OneOf(Transform):
         inherit(self, self)
         if self.length is not None or acts_on_graph(self):
             raise ValueError("OneOf: a branch must not change the number of frames or act on the graph")
-        if weights is not None and (isinstance(weights, str) or not isinstance(weights, Sequence)):
+        if weights is not None and not isinstance(weights, list | tuple):
             raise TypeError(f"OneOf(weights={weights!r}): weights must be a list of numbers, one a branch")
         self.weights = None if weights is None else tuple(weights)
         if self.weights is not None:
@@ -532,7 +541,8 @@ class GrowingPolicy(ReadOnly):
                 both = view.mask & still.mask
                 moved = (view.x.float() - still.x.float()).norm(dim=1) / size.clamp(min=1e-12)
                 strength = torch.where(both, moved, 0).sum() / both.sum().clamp(min=1)
-                base = next((m.base_graph(batch) for _, m in self._views[index] if hasattr(m, "base_graph")), None)
+                graphs = (m.base_graph(batch) for _, m in self._views[index] if isinstance(m, ActsOnGraph))
+                base = next(graphs, None)
                 if view.graph is not None and base is not None:
                     strength = strength + fg.share_changed(base, view.graph).mean()
                 strengths.append(strength)
@@ -568,8 +578,8 @@ class GrowingPolicy(ReadOnly):
 class View(Transform):
     """View ``index`` of a growing policy as a transform: what ``policy[index]`` gives.
 
-    ``View(policy, i)(x, keys=k)`` equals ``policy.views(x, keys=k)[i]``. Drawn per sample: what the policy draws for the
-    view. The params hold ``members``, a tuple.
+    ``View(policy, i)(x, keys=k)`` equals ``policy.views(x, keys=k)[i]``. Drawn per sample: what the policy draws for
+    the view. The params hold ``members``, a tuple.
 
     Args:
         policy: a GrowingPolicy.

@@ -247,10 +247,6 @@ class Rng:
         self.keep = self.uniform() < p
         return self.keep
 
-    def skip(self) -> None:
-        """Leave out the number that :meth:`chance` would take, so that ``p`` moves no other draws."""
-        self._taken += 1
-
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """float32 ``(n, *shape)``, each entry U(low, high): from the block, or drawn now where that is used up."""
         count = math.prod(shape)
@@ -306,6 +302,8 @@ class Rng:
 def _normals(keys: Tensor, first: int, shape: tuple[int, ...], std: float) -> Tensor:
     """N(0, std²) from the words ``first`` … of keys ``(n,)``, two from each: float32 ``(n, *shape)``."""
     n, count = keys.shape[0], math.prod(shape)
+    if not n * count:
+        return torch.zeros(n, *shape, dtype=torch.float32, device=keys.device)
     pair = torch.empty(n, 2, (count + 1) // 2, dtype=torch.float32, device=keys.device)
     # The words' scratch is the memory of the results: memory that was not touched lately is slow.
     scratch = None if torch.compiler.is_compiling() else pair.flatten(1).view(torch.int64)

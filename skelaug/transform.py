@@ -67,7 +67,7 @@ class Transform(ReadOnly):
         """Apply drawn parameters, whole or sliced: pure, differentiable, compiles with ``fullgraph=True``."""
         batch = SkeletonBatch.of(x, type(self).__name__)
         self.check_params(batch, params)
-        return self.replay_batch(batch, params).like(x)
+        return self.replay_batch(batch, params).like(x)  # type: ignore[no-any-return]
 
     @overload
     def forward(self, x: Data, *, return_params: Literal[False] = False, **source: Unpack[Source]) -> Data: ...
@@ -94,7 +94,7 @@ class Transform(ReadOnly):
         """What a container calls: gate, then draw; off the tape, autocast off."""
         check.joints(type(self).__name__, self.skeleton, batch.x)
         with torch.no_grad(), host.without_autocast(batch.device):
-            keep = rng.chance(self.p) if self.p < 1 else rng.skip()
+            keep = rng.chance(self.p)
             params = self.draw(batch, rng)
         return params if self.p == 1 else {**params, "apply": keep}
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from skelaug import GrowingPolicy, SkeletonBatch, check
+from skelaug.policy import acts_on_graph
 from skelaug.random import fold_in
 from skelaug.transforms import PersonDrop, PersonSwap
 from skelaug_contrib import arguments
@@ -113,7 +114,7 @@ class HiCLR(nn.Module):
             TypeError: an argument is of another type.
             ValueError: an argument has another shape, kind or device.
         """
-        batch = self._enter(batch, people, keys, generator)
+        batch: Any = self._enter(batch, people, keys, generator)
         if any(isinstance(module, PersonDrop | PersonSwap) for module in self.policy.modules()):
             people = None  # the slots that the loader listed are not those of the views
         queries = [self.query(view, people) for view in self._views(batch, generator, keys)]
@@ -146,7 +147,7 @@ class HiCLR(nn.Module):
         """Check the arguments of a step; a plain tensor becomes a batch where the policy acts on the graph."""
         if not isinstance(batch, SkeletonBatch):
             arguments.tensor("HiCLR", "batch", batch, "N C T V M")
-            if self.policy.on_graph:
+            if acts_on_graph(self.policy):
                 batch = SkeletonBatch(batch)
         if people is not None:
             arguments.tensor("HiCLR", "people", people, "P", "int64")

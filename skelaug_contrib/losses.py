@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from skelaug import check
-from skelaug.transform import without_autocast
+from skelaug.host import without_autocast
 from skelaug_contrib import arguments
 
 __all__ = ["DIRECTIONS", "TARGETS", "hiclr_loss", "hierarchical_losses", "info_nce", "nearest", "textbook_losses"]

@@ -136,8 +136,9 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
         return _blur(x, kernel, mask, normalize)
     if not blurred.shape[0]:
         return x
-    part = (v if v is None else v.index_select(0, blurred) for v in (x, kernel, mask))
-    return x.index_copy(0, blurred, _blur(*part, normalize))  # type: ignore[arg-type]
+    rows = None if mask is None else mask.index_select(0, blurred)
+    part = _blur(x.index_select(0, blurred), kernel.index_select(0, blurred), rows, normalize)
+    return x.index_copy(0, blurred, part)
 
 
 def _blur(x: Tensor, kernel: Tensor, mask: Tensor | None, normalize: bool) -> Tensor:
@@ -152,7 +153,7 @@ def _blur(x: Tensor, kernel: Tensor, mask: Tensor | None, normalize: bool) -> Te
     total = mix_frames(x.to(wide), near, weights)
     if normalize and mask is None:
         total = total / weights.sum(2)[:, None, :, None, None]
-    elif normalize:
+    elif normalize and mask is not None:
         # Where somebody is present the weights hold the centre's 1; elsewhere they may be next to nothing.
         share = mix_frames(mask[:, None].to(wide), near, weights)
         total = total / fj.over_joints(torch.where(mask[:, None], share, 1), x.shape[3])

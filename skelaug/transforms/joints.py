@@ -377,7 +377,7 @@ def bones(batch: SkeletonBatch, skeleton: Skeleton | None) -> SkeletonBatch:
 
 
 def how_many(rng: Rng, ratio: tuple[float, float], total: int) -> Tensor | int:
-    """int(total · ratio), at least 1 if the ratio is above 0; where the ratio is drawn per sample, a tensor ``(N,)``."""
+    """int(total · ratio), at least 1 if the ratio is above 0; a tensor ``(N,)`` where the ratio is drawn per sample."""
     if ratio[0] == ratio[1]:
         # 0.29 · 100 is 28.999…: what was meant is 29.
         return max(int(total * ratio[0] + 1e-9), 1 if ratio[0] > 0 else 0)

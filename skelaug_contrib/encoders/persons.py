@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from skelaug.rows import known, take
 from torch import Tensor, nn
 
-from skelaug import Skeleton, SkeletonBatch, check
+from skelaug import Skeleton, SkeletonBatch, check, host
 from skelaug_contrib import arguments
 
 __all__ = ["PersonEncoder", "people"]
@@ -163,8 +162,8 @@ class _Slots:
             return cls(n, m, over_all=True)
         assert batch.mask is not None
         there = _anywhere(batch.mask)
-        if known(there) is not None:
-            return cls(n, m, known(there if people is None else there & _marked(people, n * m)))
+        if host.readable(there):
+            return cls(n, m, host.rows(there if people is None else there & _marked(people, n * m)))
         if people is None:
             return cls(n, m, None, there, there)
         rows = people.to(there.device, non_blocking=True)
@@ -173,7 +172,7 @@ class _Slots:
     def pack(self, x: Tensor) -> Tensor:
         """``(N, C, T, V, M)`` to ``(P, C, T, V)``."""
         slots = x.movedim(4, 1).reshape(self.n * self.m, *x.shape[1:4])
-        return slots if self.rows is None else take(slots, self.rows)
+        return slots if self.rows is None or len(self.rows) == len(slots) else slots.index_select(0, self.rows)
 
     def spread(self, graph: Tensor) -> Tensor:
         """From one graph a sample to one a person: ``(N, …)`` to ``(P, …)``."""

@@ -6,65 +6,48 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import skelaug
 
 __all__ = ["main"]
 
 
-@dataclass(frozen=True)
-class _Command:
-    """What ``skelaug --help`` says of a command, where it is, and what it takes to run it."""
+class _Command(NamedTuple):
+    """Where a command is, what it takes to run it, and what ``skelaug --help`` says of it."""
 
-    help: str
-    module: str
+    package: str
     extras: str
     needs: tuple[str, ...]
+    help: str
 
 
-def _ours(name: str, help: str, extras: str, *needs: str) -> _Command:
-    return _Command(help, f"skelaug.commands.{name}", extras, needs)
-
-
-def _contrib(name: str, help: str, *needs: str, extras: str = "train") -> _Command:
-    """A command of skelaug_contrib, which may import skelaug and is only named here."""
-    return _Command(help, f"skelaug_contrib.commands.{name}", extras, ("safetensors", "tqdm", *needs))
-
-
+# skelaug_contrib may import skelaug, so its commands are only named here.
+_TRAIN = ("skelaug_contrib", "train", ("safetensors", "tqdm"))
+_PRETRAIN = ("safetensors", "tqdm", "jsonargparse", "lightning_fabric", "tensorboard", "yaml")
+_DEMO = "views of real motion, in pictures, and a minute of pretraining with them"
 _COMMANDS = {
-    "demo": _Command(
-        "views of real motion, in pictures, and a minute of pretraining with them",
-        "skelaug_contrib.commands.demo",
-        "viz",
-        ("matplotlib",),
+    "demo": _Command("skelaug_contrib", "viz", ("matplotlib",), _DEMO),
+    "views": _Command("skelaug", "cli", ("tqdm", "yaml"), "views of your own .npy or .npz file"),
+    "prepare": _Command(*_TRAIN, "a prepared data set, for the commands below, from a public one's files or arrays"),
+    "inspect": _Command(*_TRAIN, "what is true of a prepared data set: gaps, jumps, leaks from test to train"),
+    "pretrain": _Command(
+        "skelaug_contrib", "train", _PRETRAIN, "train an encoder without labels, by HiCLR or a baseline"
     ),
-    "views": _ours("views", "views of your own .npy or .npz file", "cli", "tqdm", "yaml"),
-    "prepare": _contrib("prepare", "a prepared data set, for the commands below, from a public one's files or arrays"),
-    "inspect": _contrib("inspect", "what is true of a prepared data set: gaps, jumps, leaks from test to train"),
-    "pretrain": _contrib(
-        "pretrain",
-        "train an encoder without labels, by HiCLR or a baseline",
-        "jsonargparse",
-        "lightning_fabric",
-        "tensorboard",
-        "yaml",
-    ),
-    "knn": _contrib("knn", "judge an encoder by nearest neighbours: nothing is trained"),
-    "linear": _contrib("linear", "judge an encoder by a linear classifier on its features"),
-    "finetune": _contrib("finetune", "train an encoder on, with all labels"),
-    "semi": _contrib("semi", "train an encoder on, with few labels"),
-    "fuse": _contrib("fuse", "judge joint, bone and motion encoders together"),
+    "knn": _Command(*_TRAIN, "judge an encoder by nearest neighbours: nothing is trained"),
+    "linear": _Command(*_TRAIN, "judge an encoder by a linear classifier on its features"),
+    "finetune": _Command(*_TRAIN, "train an encoder on, with all labels"),
+    "semi": _Command(*_TRAIN, "train an encoder on, with few labels"),
+    "fuse": _Command(*_TRAIN, "judge joint, bone and motion encoders together"),
     "bench": _Command(
-        "measure this machine: transforms, policies, the loss, the training step",
-        "skelaug_contrib.commands.bench",
-        "train",
-        (),
+        "skelaug_contrib", "train", (), "measure this machine: transforms, policies, the loss, the training step"
     ),
-    "embed": _contrib(
-        "embed", "features of clips; a picture of them, a confusion matrix", "matplotlib", extras="train,viz"
+    "embed": _Command(
+        "skelaug_contrib",
+        "train,viz",
+        ("safetensors", "tqdm", "matplotlib"),
+        "features of clips; a picture of them, a confusion matrix",
     ),
 }
 
@@ -87,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         print(f"skelaug {name} needs {', '.join(missing)}: pip install 'skelaug[{command.extras}]'", file=sys.stderr)
         return 1
-    return _run(name, command.module, rest)
+    return _run(name, f"{command.package}.commands.{name}", rest)
 
 
 def _run(name: str, path: str, arguments: list[str]) -> int:

@@ -180,14 +180,6 @@ def _roles(skeleton: Skeleton) -> list[str]:
     return roles
 
 
-def _path(skeleton: Skeleton, joint: int) -> list[int]:
-    """The joint, its parent, and so on to the root."""
-    path = [joint]
-    while skeleton.parents[path[-1]] != path[-1]:
-        path.append(skeleton.parents[path[-1]])
-    return path
-
-
 def _trunk_heights(skeleton: Skeleton, roles: list[str]) -> dict[int, float]:
     """Height above the pelvis of every joint of the trunk, in metres.
 
@@ -206,7 +198,7 @@ def _trunk_heights(skeleton: Skeleton, roles: list[str]) -> dict[int, float]:
         if levels:
             known[joint] = sum(levels) / len(levels)
     if not known:
-        known[_path(skeleton, 0)[-1]] = 0.0
+        known[skeleton.root] = 0.0
 
     # Relax what lies between known joints: a trunk is short, so a few sweeps are plenty.
     trunk = {j for j, role in enumerate(roles) if role == "trunk"}
@@ -234,7 +226,8 @@ def _body(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
     """
     size = len(skeleton)
     roles = _roles(skeleton)
-    paths = [_path(skeleton, joint) for joint in range(size)]
+    ancestors = skeleton.ancestors()
+    depth = ancestors.sum(1).tolist()
     rest, parts = torch.zeros(size, 3), torch.zeros(2, size, len(_ROLES))
     for joint, height in _trunk_heights(skeleton, roles).items():
         rest[joint, 1] = height
@@ -243,7 +236,7 @@ def _body(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
         for joint, side in ((left, -0.05), (right, 0.05)):
             rest[joint, 2] = side
     for index, role in enumerate(_ROLES[1:], start=1):
-        limb = sorted((j for j in range(size) if roles[j] == role), key=lambda j: (len(paths[j]), j))
+        limb = sorted((j for j in range(size) if roles[j] == role), key=lambda j: (depth[j], j))
         for rank, joint in enumerate(limb):
             # Three joints or more begin at the shoulder or hip; fewer are hand and elbow, foot and knee.
             along = rank / (len(limb) - 1) if len(limb) > 2 else (rank + 1) / len(limb)
@@ -252,9 +245,7 @@ def _body(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
             parts[1, joint, index] = along > 0.5
     bones = rest - rest[list(skeleton.parents)]
     bones[bones.norm(dim=1) < 0.03] = torch.tensor([0.05, 0.0, 0.0])
-    ancestors = torch.zeros(size, size)
-    for joint, path in enumerate(paths):
-        ancestors[joint, path[:-1]] = 1  # the root has no bone
+    ancestors[:, skeleton.root] = 0  # the root has no bone
     return bones, parts, ancestors
 
 

@@ -8,7 +8,9 @@ from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.sparse.csgraph import breadth_first_order, shortest_path
 from torch import Tensor
 
 from skelaug import plugins
@@ -151,19 +153,13 @@ class Skeleton:
             raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(bones)}")
         centre = centre if centre is not None else root if root is not None else 0
         root = _joint(who, "root", centre if root is None else root, v)
-        neighbours: list[set[int]] = [set() for _ in range(v)]
-        for a, b in bones:
-            neighbours[a].add(b)
-            neighbours[b].add(a)
-        parents = {root: root}
-        queue = [root]
-        for joint in queue:
-            for other in sorted(neighbours[joint] - parents.keys()):
-                parents[other] = joint
-                queue.append(other)
-        unreached = sorted(set(range(v)) - parents.keys())
+        connected = np.zeros((v, v))
+        connected[tuple(np.array(bones, dtype=int).reshape(-1, 2).T)] = 1
+        reached, parents = breadth_first_order(connected, root, directed=False)
+        unreached = sorted(set(range(v)) - set(reached.tolist()))
         if unreached:
             raise ValueError(f"{who}: edges must form one tree; no edge leads from root {root} to joints {unreached}")
+        parents[root] = root
         if len(bones) != v - 1:
             raise ValueError(
                 f"{who}: a tree of {v} joints has {v - 1} edges, got {len(bones)}; leave out what closes a circle"
@@ -171,7 +167,7 @@ class Skeleton:
         return cls(
             name,
             tuple(f"joint_{j}" for j in range(v)) if names is None else names,
-            tuple(parents[j] for j in range(v)),
+            tuple(parents.tolist()),
             pairs,  # type: ignore[arg-type]
             centre,
             spine,
@@ -229,8 +225,6 @@ class Skeleton:
 
     def hops(self) -> Tensor:
         """int64 ``(V, V)``: the number of bones between two joints."""
-        from scipy.sparse.csgraph import shortest_path
-
         distance = shortest_path(self.adjacency(self_loops=False).numpy(), unweighted=True)
         return torch.from_numpy(distance).long()
 

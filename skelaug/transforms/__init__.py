@@ -1,85 +1,25 @@
-"""Every transform, found by the axis it acts on: space, time, joints, values, graph."""
+"""Every transform, found by the axis it acts on: space, time, joints, values, graph.
+
+A new transform is listed in the ``__all__`` of its module, and nowhere else.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 from skelaug import plugins
 from skelaug.transform import Transform
-from skelaug.transforms.graph import AddEdges, DropEdges
-from skelaug.transforms.joints import (
-    Bone,
-    BoneMotion,
-    JointJitter,
-    JointMask,
-    JointTimeMask,
-    LimbMask,
-    Motion,
-    PersonDrop,
-    PersonSwap,
-)
-from skelaug.transforms.space import (
-    Align,
-    AxisMask,
-    Center,
-    Mirror,
-    NegateAxis,
-    Normalize,
-    RandomMove,
-    Rotate,
-    Scale,
-    Shear,
-    SubtractJoint,
-    SwapSides,
-    Translate,
-)
-from skelaug.transforms.time import (
-    Blur,
-    CropResize,
-    DropFrame,
-    Reverse,
-    SegmentSample,
-    Speed,
-    TemporalCrop,
-    TimeWarp,
-)
-from skelaug.transforms.values import BoneLengthTransfer, GaussianNoise, SkeleAdaIN
+from skelaug.transforms import graph, joints, space, time, values
+from skelaug.transforms.graph import *  # noqa: F403
+from skelaug.transforms.joints import *  # noqa: F403
+from skelaug.transforms.space import *  # noqa: F403
+from skelaug.transforms.time import *  # noqa: F403
+from skelaug.transforms.values import *  # noqa: F403
 
-__all__ = [
-    "AddEdges",
-    "Align",
-    "AxisMask",
-    "Blur",
-    "Bone",
-    "BoneLengthTransfer",
-    "BoneMotion",
-    "Center",
-    "CropResize",
-    "DropEdges",
-    "DropFrame",
-    "GaussianNoise",
-    "JointJitter",
-    "JointMask",
-    "JointTimeMask",
-    "LimbMask",
-    "Mirror",
-    "Motion",
-    "NegateAxis",
-    "Normalize",
-    "PersonDrop",
-    "PersonSwap",
-    "RandomMove",
-    "Reverse",
-    "Rotate",
-    "Scale",
-    "SegmentSample",
-    "Shear",
-    "SkeleAdaIN",
-    "Speed",
-    "SubtractJoint",
-    "SwapSides",
-    "TemporalCrop",
-    "TimeWarp",
-    "Translate",
-]
+__all__: list[str] = []
+__all__ += graph.__all__
+__all__ += joints.__all__
+__all__ += space.__all__
+__all__ += time.__all__
+__all__ += values.__all__
 
 
 def _wrong_plugin(name: str, plugin: Any) -> str | None:

@@ -129,9 +129,7 @@ class SkeletonBatch:
     def from_list(cls, clips: Sequence[Tensor], label: Tensor | None = None) -> SkeletonBatch:
         """Join clips ``(C, T_i, V, M)`` of unequal length, padded with absent frames to the longest."""
         who = "SkeletonBatch.from_list(clips)"
-        if type(clips) is Tensor or not isinstance(clips, Iterable):
-            raise TypeError(f"{who}: needs a list of clips (C, T, V, M), got {type(clips).__name__}")
-        clips = list(clips)
+        clips = list(clips) if isinstance(clips, Iterable) else [clips]
         if not clips:
             raise ValueError(f"{who}: needs at least one clip (C, T, V, M), got none")
         for i, clip in enumerate(clips):

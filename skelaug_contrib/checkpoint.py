@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from skelaug import Skeleton, files
-from skelaug.commands import Refused
+from skelaug.errors import Refused
 from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
 
 __all__ = ["CheckpointError", "EncoderSpec", "export_encoder", "load", "load_encoder", "restoring", "save", "write"]

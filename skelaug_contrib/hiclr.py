@@ -114,14 +114,14 @@ class HiCLR(nn.Module):
             TypeError: an argument is of another type.
             ValueError: an argument has another shape, kind or device.
         """
-        batch: Any = self._enter(batch, people, keys, generator)
+        clips: Any = self._enter(batch, people, keys, generator)
         if any(isinstance(module, PersonDrop | PersonSwap) for module in self.policy.modules()):
             people = None  # the slots that the loader listed are not those of the views
-        queries = [self.query(view, people) for view in self._views(batch, generator, keys)]
+        queries = [self.query(view, people) for view in self._views(clips, generator, keys)]
         if self.training:
             self.key.update(self.query)
         with torch.no_grad():
-            key = self.key(self.policy.key_view(batch, generator=generator, keys=keys), people)
+            key = self.key(self.policy.key_view(clips, generator=generator, keys=keys), people)
         queue = self.queue.features
         info, consistency = hierarchical_losses(
             queries,

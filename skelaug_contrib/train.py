@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import skelaug
 from skelaug import GrowingPolicy, Skeleton
-from skelaug.commands import Refused
+from skelaug.errors import Refused
 from skelaug_contrib import checkpoint, distributed
 from skelaug_contrib.config import PretrainConfig, differences, to_dict
 from skelaug_contrib.datasets import EpochBatches, PreparedDataset, loader, preparation, split

@@ -38,6 +38,8 @@ class Recorder(Transform):
         reads_data: it says that its draw reads the data, and so must be shown them; else only who is present.
     """
 
+    shapes = ""  # else replay would draw to see what the params look like
+
     def __init__(self, reads_data: bool) -> None:
         super().__init__()
         self.reads_data, self.number = reads_data, next(_numbers)

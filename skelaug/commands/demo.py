@@ -79,7 +79,7 @@ def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
     s = skelaug.skeletons["humanoid15"]
     kick, punch = (clips[clips.label.tolist().index(clip_names().index(name))] for name in ("kick", "punch"))  # type: ignore[union-attr]
     beside = torch.tensor([0.0, 0.0, 0.9]).view(1, 3, 1, 1, 1)
-    pair = SkeletonBatch(torch.cat([kick.x, torch.where(punch.mask[:, None], punch.x + beside, 0)], -1))  # type: ignore[index]
+    pair = SkeletonBatch(torch.cat([kick.x, torch.where(punch.mask[:, None], punch.x + beside, 0)], -1))
     tall = clips.replace(x=clips.x * 1.4)
     shown: list[tuple[Transform, str | None]] = [
         (T.Shear(0.5), None),

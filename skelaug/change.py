@@ -190,7 +190,12 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
     """Apply a change. Presence moves with the maps; what is absent stays +0.0."""
     observed = change.moved(batch.observed)
     coords = None if change.coords is None else check.channels("Change", change.coords, batch.x)
-    x = change._take(batch.x)
+    x = batch.x
+    if change.matrix is not None and change.frames is not None and change.frames.shape[1] > x.shape[2]:
+        # Matrices and maps commute: multiply while there are fewer frames.
+        x = _on(x, coords, fs.linear, change.matrix)
+        change = replace(change, matrix=None)
+    x = change._take(x)
     if change.weighs_frames:
         weighed = observed if change.after is None else replace(change, after=None).moved(batch.observed)
         if change.position is not None:

@@ -238,7 +238,7 @@ def test_joint_orders_of_real_recordings(file: str, name: str, recordings: Path)
         """Median over bones and clips of std over mean of their length, and the sum of all lengths."""
         length = (batch.x - batch.x[:, :, :, list(parents)]).norm(dim=1)[..., 0]  # (N, T, V)
         mask = batch.mask[:, :, :, 0]
-        mean = fv.bone_lengths(batch.x, torch.tensor(parents), batch.mask)[..., 0]
+        mean = fv.bone_lengths(batch.x, parents, batch.mask)[..., 0]
         deviation = (((length - mean[:, None]) ** 2 * mask).sum(1) / mask.sum(1).clamp(min=1)).sqrt()
         return float((deviation / mean.clamp(min=1e-6))[mean > 0].median()), float(mean.sum(1).median())
 

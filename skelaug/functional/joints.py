@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from skelaug import host
+from skelaug.check import constant
 
 __all__ = [
     "bone",
@@ -125,28 +128,25 @@ def fill_joints(
     return torch.where(hidden, fill.to(x.dtype) if isinstance(fill, Tensor) else fill, x)
 
 
-def bone(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+def bone(x: Tensor, parents: Sequence[int], mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
     """Each joint minus its parent; the root, its own parent, becomes 0.
 
     Args:
         x: ``(N, C, T, V, M)``.
-        parents: int64 ``(V,)``.
+        parents: parent of each joint, V of them; the root is its own.
         mask: what is present. A bone is observed if both its ends are; else it is 0.
 
     Returns:
         The bones ``(N, C, T, V, M)`` and their mask.
     """
-    # A subtraction from itself would leave NaN where the root is infinite.
-    bones = (x - take_joints(x, parents.expand(x.shape[0], -1))).masked_fill(_is_root(parents), 0)
+    index = constant(parents, x.device)
+    bones = x - take_joints(x, index.expand(x.shape[0], -1))
+    for root in (joint for joint, parent in enumerate(parents) if joint == parent):
+        bones[:, :, :, root] = 0  # also where the root is infinite
     if mask is None or mask.shape[2] == 1:  # whole persons: an absent one has zeros at both ends
         return bones, mask
-    both = mask & mask.index_select(2, parents)
+    both = mask & mask.index_select(2, index)
     return clear_absent(bones, both), both
-
-
-def _is_root(parents: Tensor) -> Tensor:
-    """Bool ``(V, 1)``: its own parent."""
-    return (parents == torch.arange(parents.shape[0], device=parents.device))[:, None]
 
 
 def motion(x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -146,12 +146,12 @@ def _root(square: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, square, 1).sqrt(), 0)
 
 
-def bone_lengths(x: Tensor, parents: Tensor, mask: Tensor | None = None) -> Tensor:
+def bone_lengths(x: Tensor, parents: Sequence[int], mask: Tensor | None = None) -> Tensor:
     """Mean length of every bone over the frames in which both its ends are observed.
 
     Args:
         x: coordinates ``(N, C, T, V, M)``.
-        parents: int64 ``(V,)``.
+        parents: parent of each joint, V of them; the root is its own.
         mask: what is present.
 
     Returns:
@@ -175,7 +175,7 @@ def resize_bones(x: Tensor, ratio: Tensor, parents: Sequence[int], mask: Tensor 
         mask: what is present; a bone with an unobserved end gains nothing.
     """
     above = list(parents)
-    moved = fj.bone(x, constant(above, x.device), mask)[0] * (ratio - 1).to(x.dtype)[:, None, None]
+    moved = fj.bone(x, above, mask)[0] * (ratio - 1).to(x.dtype)[:, None, None]
     # Each round adds what the next 1, 2, 4 … bones towards the root gain, until all have arrived there.
     while len(set(above)) > 1:
         moved = moved + fj.take_joints(moved, constant(above, x.device).expand(x.shape[0], -1))

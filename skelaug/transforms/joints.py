@@ -371,7 +371,7 @@ class BoneMotion(Transform):
 def bones(batch: SkeletonBatch, skeleton: Skeleton | None) -> SkeletonBatch:
     """Each joint minus its parent; a bone is observed if both its ends are."""
     assert skeleton is not None
-    x, seen = fj.bone(batch.x, check.constant(skeleton.parents, batch.device), batch.seen)
+    x, seen = fj.bone(batch.x, skeleton.parents, batch.seen)
     assert seen is not None
     return batch.with_parts(x=x, observed=batch.observed if seen is batch.seen else Presence.of(seen))
 

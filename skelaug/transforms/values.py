@@ -162,27 +162,23 @@ class BoneLengthTransfer(Transform):
         self.skeleton = check.skeleton("BoneLengthTransfer", skeleton)
         self.style = as_style("BoneLengthTransfer", style)
         self.coords = check.coordinates("BoneLengthTransfer", coords)
+        self._parents = skeleton.parents
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("BoneLengthTransfer", self.coords, batch.x)
         partner, paired, style = find_partner("BoneLengthTransfer", batch, self.style, rng)
-        lengths = fv.bone_lengths(fv.pick(style.x, coords), self._parents(batch), style.seen)
+        lengths = fv.bone_lengths(fv.pick(style.x, coords), self._parents, style.seen)
         return {"lengths": borrow(lengths.float(), partner, 2), "paired": paired}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         coords = check.channels("BoneLengthTransfer", self.coords, batch.x)
         part = fv.pick(batch.x, coords)
-        own = fv.bone_lengths(part, self._parents(batch), batch.seen)
+        own = fv.bone_lengths(part, self._parents, batch.seen)
         wanted = params["lengths"].to(own.dtype)
         ratio = wanted / torch.where(own > 0, own, 1)
         ratio = torch.where((own > 0) & (wanted > 0) & params["paired"][:, None] & ratio.isfinite(), ratio, 1)
-        assert self.skeleton is not None
-        moved = fv.resize_bones(part, ratio, self.skeleton.parents, batch.seen)
+        moved = fv.resize_bones(part, ratio, self._parents, batch.seen)
         return batch.with_parts(x=fv.put(batch.x, moved, coords))
-
-    def _parents(self, batch: SkeletonBatch) -> Tensor:
-        assert self.skeleton is not None
-        return check.constant(self.skeleton.parents, batch.device)
 
 
 def as_style(who: str, style: SkeletonBatch | Tensor | None) -> SkeletonBatch | None:

@@ -160,7 +160,7 @@ def directions(x: torch.Tensor) -> torch.Tensor:
 def test_bone_lengths_become_the_partners_and_directions_stay() -> None:
     x, style = make_x(3, dtype=torch.float64), make_x(1, seed=9, dtype=torch.float64) * 2
     y = T.BoneLengthTransfer(SKELETON, style=style)(x)
-    parents = torch.tensor(SKELETON.parents)
+    parents = SKELETON.parents
     wanted = fv.bone_lengths(style, parents).expand(3, -1, -1)
     torch.testing.assert_close(fv.bone_lengths(y, parents), wanted, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(directions(y), directions(x), atol=1e-6, rtol=1e-6)
@@ -189,7 +189,7 @@ def test_a_bone_nobody_shows_keeps_its_length() -> None:
     mask[0, :, 6] = False  # the left foot of sample 0 is never seen
     batch = SkeletonBatch(make_x(2, t=4, m=1), mask)
     out = T.BoneLengthTransfer(SKELETON)(batch)
-    parents = torch.tensor(SKELETON.parents)
+    parents = SKELETON.parents
     before, after = (fv.bone_lengths(b.x, parents, b.mask)[..., 0] for b in (batch, out))
     assert after[0, 6] == 0 and after[1, 6] == pytest.approx(before[1, 6].item(), rel=1e-5)
     torch.testing.assert_close(after[0, 7], before[1, 7], rtol=1e-4, atol=1e-5)

@@ -21,7 +21,11 @@ __all__ = ["apply_where", "restore"]
 
 
 def apply_where(
-    keep: Tensor, op: Callable[[SkeletonBatch, Any], SkeletonBatch], batch: SkeletonBatch, params: Any
+    keep: Tensor,
+    op: Callable[[SkeletonBatch, Any], SkeletonBatch],
+    batch: SkeletonBatch,
+    params: Any,
+    scratch: Tensor | None = None,
 ) -> SkeletonBatch:
     """``op`` for the samples that ``keep (N,)`` marks; the others stay, bit for bit.
 
@@ -30,6 +34,7 @@ def apply_where(
         op: what to do; each sample's result must depend on that sample alone.
         batch: the samples.
         params: of ``op``, tensors with N first.
+        scratch: the batch's ``x``, if no tensor outside the caller can alias it: then it is overwritten.
     """
     chosen = host.rows(keep)
     if chosen is None:
@@ -41,7 +46,11 @@ def apply_where(
         return batch
     part = batch.mapped(lambda v: v.index_select(0, chosen))
     new = op(part, pytree.tree_map(lambda v: v.index_select(0, chosen), params))
-    return batch.merged(new, lambda old, changed: old.index_copy(0, chosen, changed), part)
+
+    def put(old: Tensor, changed: Tensor) -> Tensor:
+        return (old.index_copy_ if old is scratch else old.index_copy)(0, chosen, changed)
+
+    return batch.merged(new, put, part)
 
 
 def restore(keep: Tensor, x: Tensor, old: Tensor) -> Tensor:

@@ -307,9 +307,11 @@ class OneOf(Transform):
         return {"choice": choice, "members": tuple(params)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        out = batch
         for i, member in enumerate(self):
-            batch = gate.apply_where(params["choice"] == i, member.replay_batch, batch, params["members"][i])
-        return batch
+            scratch = None if out.x is batch.x or host.differentiated(out.x) else out.x
+            out = gate.apply_where(params["choice"] == i, member.replay_batch, out, params["members"][i], scratch)
+        return out
 
     def check_params(self, batch: SkeletonBatch, params: Params) -> None:
         check_params(self, batch, params)

@@ -85,9 +85,8 @@ def put(x: Tensor, value: Tensor, coords: tuple[int, ...]) -> Tensor:
 
 def digest(x: Tensor) -> Tensor:
     """A number of each person that equal data have in common: int64 ``(N, M)`` from ``x (N, C, T, V, M)``."""
-    bits = x.float().contiguous().view(torch.int32).to(torch.int64)
-    flat = bits.flatten(1, 3)
-    return (flat * torch.arange(1, flat.shape[1] + 1, device=x.device)[:, None]).sum(1)
+    bits = x.sum((2, 3), dtype=torch.float32).view(torch.int32).to(torch.int64)  # (N, C, M)
+    return (bits * torch.arange(1, x.shape[1] + 1, device=x.device)[:, None]).sum(1)
 
 
 def moments(x: Tensor, mask: Tensor | None = None, *, per_frame: bool = False) -> tuple[Tensor, Tensor]:

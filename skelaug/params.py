@@ -16,7 +16,7 @@ from skelaug.random import Rng
 if TYPE_CHECKING:
     from skelaug.transform import Transform
 
-__all__ = ["check_params", "drawn_for"]
+__all__ = ["check_params", "check_rows", "drawn_for"]
 
 _TYPES = {"int": torch.int64, "bool": torch.bool}
 
@@ -24,6 +24,21 @@ _TYPES = {"int": torch.int64, "bool": torch.bool}
 def drawn_for(n: int, size: int, device: torch.device) -> Tensor:
     """A leaf ``(n, 0, size)`` of params whose other shapes do not tell the size for which they were drawn: no data."""
     return torch.empty(n, 0, size, dtype=torch.float32, device=device)
+
+
+def check_rows(who: str, batch: SkeletonBatch, params: Any) -> None:
+    """Raise unless ``params`` is a dict of tensors that have the batch's N first."""
+    if not isinstance(params, dict):
+        raise TypeError(f"{who}: params must be the dict that sample(x) gave, got {type(params).__name__}")
+    n = batch.x.shape[0]
+    for name, leaf in _leaves(params):
+        if not isinstance(leaf, Tensor) or leaf.ndim == 0:
+            raise TypeError(f"{who}: params[{name!r}] must be a tensor with N first, got {leaf!r}")
+        if leaf.shape[0] != n:
+            raise ValueError(
+                f"{who}: params are for {leaf.shape[0]} samples, x has {n}; slice or expand every leaf of params along "
+                f"its first axis"
+            )
 
 
 def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> None:
@@ -36,16 +51,7 @@ def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> Non
     look like.
     """
     who = f"{type(transform).__name__}.replay"
-    if not isinstance(params, dict):
-        raise TypeError(f"{who}: params must be the dict that sample(x) gave, got {type(params).__name__}")
-    for name, leaf in _leaves(params):
-        if not isinstance(leaf, Tensor) or leaf.ndim == 0:
-            raise TypeError(f"{who}: params[{name!r}] must be a tensor with N first, got {leaf!r}")
-        if leaf.shape[0] != len(batch):
-            raise ValueError(
-                f"{who}: params are for {leaf.shape[0]} samples, x has {len(batch)}; slice or expand every leaf of "
-                f"params along its first axis"
-            )
+    check_rows(who, batch, params)
     if transform.shapes is None:
         _check_against_a_draw(who, transform, batch, params)
         return

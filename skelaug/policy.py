@@ -13,7 +13,7 @@ from skelaug.batch import SkeletonBatch
 from skelaug.change import Change
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
-from skelaug.params import check_params
+from skelaug.params import check_rows
 from skelaug.presence import Presence
 from skelaug.random import Rng, Source
 from skelaug.readonly import Members, ReadOnly
@@ -170,6 +170,7 @@ def draw_in_order(
 
 def check_in_order(who: str, members: Sequence[Transform], batch: SkeletonBatch, params: Any) -> None:
     """Raise a ValueError unless ``params["members"]`` are what the members drew one after another."""
+    check_rows(f"{who}.replay", batch, params)
     _check_names(who, params, {"members"})
     _check_count(who, "members", params["members"], len(members))
     so_far = SoFar(batch)
@@ -234,7 +235,6 @@ class Compose(Transform):
         return apply_in_order(self, params["members"], batch)
 
     def check_params(self, batch: SkeletonBatch, params: Params) -> None:
-        check_params(self, batch, params)
         check_in_order("Compose", list(self), batch, params)
 
     def __len__(self) -> int:
@@ -314,7 +314,7 @@ class OneOf(Transform):
         return out
 
     def check_params(self, batch: SkeletonBatch, params: Params) -> None:
-        check_params(self, batch, params)
+        check_rows("OneOf.replay", batch, params)
         _check_names("OneOf", params, {"choice", "members"})
         _check_count("OneOf", "members", params["members"], len(self.members))
         choice = params["choice"]
@@ -616,7 +616,6 @@ class View(Transform):
         return self.policy.replay_view(batch, self.index, params)
 
     def check_params(self, batch: SkeletonBatch, params: Params) -> None:
-        check_params(self, batch, params)
         check_in_order("View", list(self), batch, params)
 
     def _text(self, width: float) -> str:

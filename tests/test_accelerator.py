@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 import skelaug
 from skelaug import GrowingPolicy, Skeleton, SkeletonBatch, host, policies, skeletons
+from skelaug.policy import acts_on_graph
 from skelaug_contrib.bench.augment import COMPILED, SECTIONS, calls, every_policy, every_transform
 from skelaug_contrib.bench.loss import step as loss_step
 from skelaug_contrib.bench.measure import META, launches
@@ -63,15 +64,16 @@ def tensors(result: Any) -> list[Tensor]:
 @pytest.mark.parametrize("stream", ["joint", "bone", "motion"])
 def test_all_views_of_a_policy_stay_on_the_device(mode: str, stream: str) -> None:
     hiclr = policies.hiclr(SKELETON, "all", stream, fill="token")
-    policy = GrowingPolicy(dict(hiclr.items()), mode=mode, stream=hiclr.stream)
+    whole = GrowingPolicy(dict(hiclr.items()), mode=mode, stream=hiclr.stream)
     with GhostMode(allow_non_fake_inputs=True):
-        to_ghost(policy)
+        to_ghost(whole)
         x = torch.randn(4, 3, 12, len(SKELETON), 2, device="ghost", requires_grad=True)
         mask = torch.ones(4, 12, len(SKELETON), 2, device="ghost", dtype=torch.bool)
         k = skelaug.random.keys(0, 0, torch.arange(4, device="ghost"))
-        for make in (lambda: x, lambda: SkeletonBatch(x, mask)):
+        for plain in (False, True):  # the last view acts on the graph, which needs a batch
+            given = x if plain else SkeletonBatch(x, mask)
+            policy = whole[:2] if plain else whole
             for draw in ({}, {"keys": k}):
-                given = make()
                 views = [*policy.views(given, **draw), policy.key_view(given, **draw)]
                 assert all(v.device.type == "ghost" for v in tensors(views))
                 sum(view.x.square().sum() for view in views).backward()
@@ -103,7 +105,8 @@ def test_what_the_benchmark_times_needs_no_host() -> None:
         x = torch.randn(4, 3, 50, 25, 2, device="ghost")
         for name, transform in made.items():
             to_ghost(transform)
-            assert all(v.device.type == "ghost" for v in tensors(transform(x))), name
+            given = SkeletonBatch(x) if acts_on_graph(transform) else x
+            assert all(v.device.type == "ghost" for v in tensors(transform(given))), name
         for section in ("floor", "view"):
             for name, call in calls(section, NTU, x).items():
                 assert all(v.device.type == "ghost" for v in tensors(call())), name

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skelaug import GrowingPolicy, Skeleton, policies, random
+from skelaug import GrowingPolicy, Skeleton, SkeletonBatch, policies, random
 from skelaug import transforms as T
+from skelaug.policy import acts_on_graph
 from skelaug.transform import Transform
 from skelaug_contrib.bench.measure import META
 from skelaug_contrib.bench.rows import Row, Setting, measure
@@ -68,7 +69,8 @@ def _views(skeleton: Skeleton, x: Tensor) -> dict[str, Call]:
 
 
 def _applied(members: Mapping[str, GrowingPolicy | Transform], x: Tensor) -> dict[str, Call]:
-    return {name: lambda t=t: t(x) for name, t in members.items()}  # type: ignore[misc]
+    batch = SkeletonBatch(x)  # for those of the graph
+    return {name: lambda t=t: t(batch if acts_on_graph(t) else x) for name, t in members.items()}  # type: ignore[misc]
 
 
 def calls(section: str, skeleton: Skeleton, x: Tensor) -> dict[str, Call]:

@@ -37,7 +37,7 @@ ORDER = """
     functional
     check
     skeleton
-    plugins trees files ndarray host compile errors
+    plugins files ndarray host compile errors
 """
 
 

@@ -150,9 +150,7 @@ class Skeleton:
             raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(bones)}")
         centre = centre if centre is not None else root if root is not None else 0
         root = _joint(who, "root", centre if root is None else root, v)
-        connected = np.zeros((v, v))
-        connected[tuple(np.array(bones, dtype=int).reshape(-1, 2).T)] = 1
-        reached, parents = breadth_first_order(connected, root, directed=False)
+        reached, parents = breadth_first_order(_connections(bones, v), root, directed=False)
         unreached = sorted(set(range(v)) - set(reached.tolist()))
         if unreached:
             raise ValueError(f"{who}: edges must form one tree; no edge leads from root {root} to joints {unreached}")
@@ -222,8 +220,7 @@ class Skeleton:
 
     def hops(self) -> Tensor:
         """int64 ``(V, V)``: the number of bones between two joints."""
-        distance = shortest_path(self.adjacency(self_loops=False).numpy(), unweighted=True)
-        return torch.from_numpy(distance).long()
+        return torch.tensor(shortest_path(_connections(self.bones, len(self)), directed=False), dtype=torch.int64)
 
     def adjacency(self, *, self_loops: bool = True) -> Tensor:
         """float32 ``(V, V)``, symmetric: 1 where a bone connects two joints and, if asked, on the diagonal."""
@@ -356,6 +353,13 @@ def _joint(who: str, name: str, value: Any, v: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < v:
         raise ValueError(f"{who}: {name} must be a joint 0 … {v - 1}, got {value!r}")
     return int(value)
+
+
+def _connections(bones: Iterable[tuple[int, ...]], v: int) -> Any:
+    """The bones as scipy takes a graph: a float64 array ``(V, V)``, 1 from one end of each to the other."""
+    connections = np.zeros((v, v))
+    connections[tuple(np.array(list(bones), dtype=int).reshape(-1, 2).T)] = 1
+    return connections
 
 
 def _plain(value: Any) -> Any:

@@ -32,9 +32,9 @@ import torch
 from torch import Tensor
 
 from skelaug import check
+from skelaug.adapters import find_skeleton
 from skelaug.compat import _clips as clips
 from skelaug.compat._clips import Array
-from skelaug.feed import find_skeleton
 from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from skelaug import config
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
 
-__all__ = ["Policy", "each", "find_policy", "find_skeleton", "leaves", "refuse_learnable"]
+__all__ = ["Key", "Options", "Policy", "each", "find_policy", "find_skeleton", "leaves", "refuse_learnable"]
 
 Policy = Transform | GrowingPolicy | str | Path | Mapping[str, Any]
+Key = int | str
+
+
+class Options(TypedDict, total=False):
+    """The arguments of :class:`skelaug.AugmentBatch` after the policy and the skeleton, for what passes them on."""
+
+    layout: str
+    sizes: Mapping[str, int] | None
+    key: Key | None
+    mask: Key | None
+    length: Key | None
+    ids: Key | None
+    seed: int
 
 
 def find_policy(who: str, policy: Policy, skeleton: Skeleton | Mapping[str, Any] | str | None) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from skelaug import check
-from skelaug.adapters import Policy, each, find_policy, refuse_learnable
+from skelaug.adapters import Key, Options, Policy, each, find_policy, refuse_learnable
 from skelaug.batch import SkeletonBatch
 from skelaug.expect import of_type
 from skelaug.layout import to_layout
@@ -29,20 +29,6 @@ from skelaug.skeleton import Skeleton
 from skelaug.workers import worker_generator
 
 __all__ = ["Augment", "AugmentBatch", "Collate"]
-
-Key = int | str
-
-
-class Options(TypedDict, total=False):
-    """The arguments of :class:`AugmentBatch` after the policy and the skeleton, for what passes them on."""
-
-    layout: str
-    sizes: Mapping[str, int] | None
-    key: Key | None
-    mask: Key | None
-    length: Key | None
-    ids: Key | None
-    seed: int
 
 
 class AugmentBatch(nn.Module):
@@ -99,7 +85,9 @@ class AugmentBatch(nn.Module):
         self.policy = find_policy(who, policy, skeleton)
         self.layout, self._axes = layout, _count_axes(who, layout)
         self._mask_layout = layout.replace("C", "").replace("()", "")
-        self.sizes = _check_sizes(who, sizes)
+        sizes = of_type(who, "sizes", {} if sizes is None else sizes, Mapping, "a mapping such as {'M': 2, 'C': 3}")
+        axes = tuple("NCTVM")
+        self.sizes = {check.choice(who, "sizes", k, axes): check.count(who, "sizes", v) for k, v in sizes.items()}
         for name, place in {"key": key, "mask": mask, "length": length, "ids": ids}.items():
             of_type(who, name, place, (int, str, type(None)), "a position in the batch or the name of an entry")
         if mask is not None and length is not None:
@@ -122,10 +110,9 @@ class AugmentBatch(nn.Module):
             TypeError: no whole number.
             ValueError: a negative one.
         """
-        who = f"{self._who}.set_epoch"
-        epoch = _whole(who, "epoch", epoch)
+        epoch = _whole(f"{self._who}.set_epoch", "epoch", epoch)
         if not 0 <= epoch < 1 << 63:
-            raise ValueError(f"{who}(epoch={epoch}): epochs are counted from 0, got {epoch}")
+            raise ValueError(f"{self._who}.set_epoch(epoch={epoch}): epochs are counted from 0, got {epoch}")
         if self._epoch is not None:
             self._epoch.share_memory_().fill_(epoch)  # type: ignore[no-untyped-call]
 
@@ -241,9 +228,9 @@ class AugmentBatch(nn.Module):
 
     def extra_repr(self) -> str:
         """What is not a submodule."""
-        options = {"layout": self.layout, "sizes": self.sizes or None, "key": self.key, "mask": self.mask}
-        options |= {"length": self.length, "ids": self.ids, "seed": None if self.ids is None else self.seed}
-        return ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
+        unset = {"seed"} if self.ids is None else set()
+        options = {name: getattr(self, name) for name in Options.__annotations__ if name not in unset}
+        return ", ".join(f"{name}={value!r}" for name, value in options.items() if value not in (None, {}))
 
 
 class Collate:
@@ -378,11 +365,6 @@ def _count_axes(who: str, layout: Any) -> int:
         raise ValueError(f"{who}(layout={layout!r}): {error}") from error
 
 
-def _check_sizes(who: str, sizes: Any) -> dict[str, int]:
-    sizes = of_type(who, "sizes", {} if sizes is None else sizes, Mapping, "a mapping such as {'M': 2, 'C': 3}")
-    return {check.choice(who, "sizes", k, tuple("NCTVM")): check.count(who, "sizes", v) for k, v in sizes.items()}
-
-
 def _whole(who: str, name: str, value: Any) -> int:
     try:
         return operator.index(value)
@@ -409,14 +391,10 @@ def _like(original: Any, value: Any) -> Any:
 
 def _replaced(batch: Any, changed: Mapping[Key, Any]) -> Any:
     """A shallow copy of the batch with some entries changed."""
-    if isinstance(batch, Mapping):
-        new = copy.copy(batch)
-        for key, value in changed.items():
-            new[key] = value  # type: ignore[index]
-        return new
-    items = list(batch)
-    for key, value in changed.items():
-        items[key] = value  # type: ignore[index]
     if isinstance(batch, tuple):
+        items = _replaced(list(batch), changed)
         return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
-    return items
+    new = copy.copy(batch)
+    for key, value in changed.items():
+        new[key] = value
+    return new

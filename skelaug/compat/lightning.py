@@ -10,8 +10,8 @@ from typing import Any, Unpack
 
 from torch import nn
 
-from skelaug.adapters import Policy, refuse_learnable
-from skelaug.feed import AugmentBatch, Options
+from skelaug.adapters import Options, Policy, refuse_learnable
+from skelaug.feed import AugmentBatch
 from skelaug.skeleton import Skeleton
 
 try:

@@ -12,7 +12,7 @@ from torch import Tensor
 from skelaug.batch import SkeletonBatch
 from skelaug.skeleton import Skeleton, skeletons
 
-__all__ = ["Described", "arguments", "parameters", "plain", "text"]
+__all__ = ["Described", "parameters", "plain", "text"]
 
 WIDTH = 100
 RESERVED = frozenset({"type", "preset", "view"})  # a mapping with one of these keys is a transform or policy
@@ -27,13 +27,17 @@ class Described:
 
     def _text(self, width: float) -> str:
         """The constructor call, over several lines where it is longer than ``width``."""
-        named = parameters(type(self))
-        entries = [(_keyword(named[name]), value) for name, value in arguments(self).items()]
+        entries = []
+        for name, value in self.arguments().items():
+            parameter = parameters(type(self))[name]
+            positional = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
+            entries.append(("" if positional else f"{name}=", value))
         return _bracketed(f"{type(self).__name__}(", ")", entries, width)
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments, without those that equal their default."""
-        return arguments(self)
+        values = {name: (self._argument(name), p.default) for name, p in parameters(type(self)).items()}
+        return {name: value for name, (value, default) in values.items() if not _same(value, default)}
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some arguments changed: ``t.with_(degrees=90)``.
@@ -44,15 +48,12 @@ class Described:
         Raises:
             TypeError: the constructor has no such argument.
         """
-        every = inspect.signature(type(self).__init__).parameters.values()
-        unknown = changes.keys() - parameters(type(self)).keys()
-        if unknown and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in every):
-            name = type(self).__name__
-            raise TypeError(
-                f"{name}.with_({', '.join(f'{k}=…' for k in sorted(unknown))}): no such argument; {name} takes "
-                f"{', '.join(parameters(type(self))) or 'none'}"
-            )
-        return type(self)(**arguments(self) | changes)
+        named, kinds = parameters(type(self)), {p.kind for p in inspect.signature(type(self)).parameters.values()}
+        unknown = ", ".join(f"{name}=…" for name in sorted(changes.keys() - named.keys()))
+        if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
+            kind, takes = type(self).__name__, ", ".join(named) or "none"
+            raise TypeError(f"{kind}.with_({unknown}): no such argument; {kind} takes {takes}")
+        return type(self)(**self.arguments() | changes)
 
     def __repr__(self) -> str:
         return self._text(WIDTH)
@@ -64,20 +65,8 @@ def parameters(cls: type) -> Mapping[str, inspect.Parameter]:
     return {p.name: p for p in rest if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
 
-def arguments(owner: Described) -> dict[str, Any]:
-    """The constructor's arguments of an object, without those that equal their default."""
-    values = {name: (owner._argument(name), p.default) for name, p in parameters(type(owner)).items()}
-    return {name: value for name, (value, default) in values.items() if not _same(value, default)}
-
-
 def _same(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and not isinstance(value, Tensor) and value == default)
-
-
-def _keyword(parameter: inspect.Parameter) -> str:
-    """``"name="``, or nothing for an argument that must be given and may be given by its position."""
-    positional = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
-    return "" if positional else f"{parameter.name}="
 
 
 def text(value: Any, width: float = WIDTH) -> str:

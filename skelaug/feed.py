@@ -9,29 +9,26 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from skelaug import check, config
+from skelaug import check
+from skelaug.adapters import Key, Options, Policy, each, find_policy, refuse_learnable
 from skelaug.batch import SkeletonBatch
+from skelaug.expect import of_type
 from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
-from skelaug.policy import Compose, GrowingPolicy, OneOf, View, acts_on_graph
+from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
-from skelaug.transform import Transform
 from skelaug.workers import worker_generator
 
 __all__ = ["Augment", "AugmentBatch", "Collate"]
-
-Policy = Transform | GrowingPolicy | str | Path | Mapping[str, Any]
-Key = int | str
 
 
 class AugmentBatch(nn.Module):
@@ -88,13 +85,11 @@ class AugmentBatch(nn.Module):
         self.policy = find_policy(who, policy, skeleton)
         self.layout, self._axes = layout, _count_axes(who, layout)
         self._mask_layout = layout.replace("C", "").replace("()", "")
-        self.sizes = _check_sizes(who, sizes)
-        for name, place in (("key", key), ("mask", mask), ("length", length), ("ids", ids)):
-            if isinstance(place, bool) or not isinstance(place, int | str | None):
-                raise TypeError(
-                    f"{who}({name}={place!r}): {name} must be a position in the batch or the name of an entry, got "
-                    f"{place!r}"
-                )
+        sizes = of_type(who, "sizes", {} if sizes is None else sizes, Mapping, "a mapping such as {'M': 2, 'C': 3}")
+        axes = tuple("NCTVM")
+        self.sizes = {check.choice(who, "sizes", k, axes): check.count(who, "sizes", v) for k, v in sizes.items()}
+        for name, place in {"key": key, "mask": mask, "length": length, "ids": ids}.items():
+            of_type(who, name, place, (int, str, type(None)), "a position in the batch or the name of an entry")
         if mask is not None and length is not None:
             raise ValueError(f"{who}(mask={mask!r}, length={length!r}): give one of them; a mask tells lengths too")
         self.key, self.mask, self.length, self.ids = key, mask, length, ids
@@ -233,9 +228,9 @@ class AugmentBatch(nn.Module):
 
     def extra_repr(self) -> str:
         """What is not a submodule."""
-        options = {"layout": self.layout, "sizes": self.sizes or None, "key": self.key, "mask": self.mask}
-        options |= {"length": self.length, "ids": self.ids, "seed": None if self.ids is None else self.seed}
-        return ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
+        unset = {"seed"} if self.ids is None else set()
+        options = {name: getattr(self, name) for name in Options.__annotations__ if name not in unset}
+        return ", ".join(f"{name}={value!r}" for name, value in options.items() if value not in (None, {}))
 
 
 class Collate:
@@ -273,26 +268,17 @@ class Collate:
         policy: Policy,
         skeleton: Skeleton | str | None = None,
         *,
-        layout: str = "NCTVM",
-        sizes: Mapping[str, int] | None = None,
-        key: Key | None = None,
-        mask: Key | None = None,
-        length: Key | None = None,
-        ids: Key | None = None,
-        seed: int = 0,
         collate: Callable[[list[Any]], Any] = default_collate,
+        **options: Unpack[Options],
     ) -> None:
+        layout = options.get("layout", "NCTVM")
         _count_axes("Collate", layout)
-        if not callable(collate):
-            raise TypeError(f"Collate(collate={collate!r}): collate must be a function of the list of samples")
-        layout = layout if "N" in layout else f"N{layout}"
-        self.augment = AugmentBatch(
-            policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
-        )
+        of_type("Collate", "collate", collate, Callable, "a function of the list of samples")  # type: ignore[arg-type]
+        options["layout"] = layout if "N" in layout else f"N{layout}"
+        self.augment = AugmentBatch(policy, skeleton, **options)
         self.collate = collate
-        refuse_learnable(
-            "Collate", self.augment.policy, "a DataLoader cannot train", "wrap the model in skelaug.Augment"
-        )
+        mend = "wrap the model in skelaug.Augment"
+        refuse_learnable("Collate", self.augment.policy, "a DataLoader cannot train", mend)
 
     def __call__(self, samples: list[Any]) -> Any:
         """The augmented batch of a list of samples."""
@@ -351,8 +337,7 @@ class Augment(nn.Module):
         key: Key | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"Augment(model, policy): model must be a torch.nn.Module, got {type(model).__name__}")
+        of_type("Augment", "model", model, nn.Module, "a torch.nn.Module")
         self.augment = AugmentBatch(policy, skeleton, layout=layout, sizes=sizes, key=key)
         if isinstance(self.augment.policy, GrowingPolicy):
             raise TypeError(
@@ -366,46 +351,6 @@ class Augment(nn.Module):
         return self.model(self.augment(x) if self.training else x, *args, **kwargs)
 
 
-def find_policy(who: str, policy: Policy, skeleton: Skeleton | Mapping[str, Any] | str | None) -> Any:
-    """See :func:`skelaug.config.resolve`; errors name the adapter."""
-    try:
-        return config.resolve(policy, skeleton)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{who}(policy={policy!r}): {error}") from error
-
-
-def find_skeleton(who: str, skeleton: Skeleton | Mapping[str, Any] | str) -> Skeleton:
-    """See :func:`skelaug.config.find_skeleton`; errors name the adapter."""
-    try:
-        return config.find_skeleton(skeleton)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{who}(skeleton={skeleton!r}): {error}") from error
-
-
-def leaves(policy: Transform | GrowingPolicy) -> Iterator[Transform]:
-    """The transforms in a policy or a view of one, without the containers that hold them."""
-    if isinstance(policy, Compose | OneOf | View | GrowingPolicy):
-        for member in policy:
-            yield from leaves(member)
-    else:
-        yield policy
-
-
-def refuse_learnable(who: str, policy: Transform | GrowingPolicy, why: str, instead: str) -> None:
-    """Raise ValueError if the policy has a parameter, which ``who`` could not train and would leave at 0."""
-    if any(True for leaf in leaves(policy) for _ in leaf.parameters()):
-        raise ValueError(
-            f"{who}(policy): the policy holds a learnable parameter (fill='token'), which {why}; give fill a number, "
-            f"or {instead}"
-        )
-
-
-def each(views: Any, change: Callable[[Any], Any]) -> Any:
-    """The changed view; of a growing policy's list of views, the list of the changed ones."""
-    return [change(view) for view in views] if isinstance(views, list) else change(views)
-
-
 def _count_axes(who: str, layout: Any) -> int:
     """The number of axes of a layout, a bracket being one.
 
@@ -413,20 +358,11 @@ def _count_axes(who: str, layout: Any) -> int:
         TypeError: no string.
         ValueError: a string that :func:`skelaug.to_layout` cannot read.
     """
-    if not isinstance(layout, str):
-        raise TypeError(f"{who}(layout={layout!r}): layout must be a string such as 'NCTVM' or 'N T (M V C)'")
+    of_type(who, "layout", layout, str, "a string such as 'NCTVM' or 'N T (M V C)'")
     try:
         return to_layout(torch.zeros(1, 1, 1, 1, 1, device="cpu"), "NCTVM", layout).ndim
     except ValueError as error:
         raise ValueError(f"{who}(layout={layout!r}): {error}") from error
-
-
-def _check_sizes(who: str, sizes: Any) -> dict[str, int]:
-    if sizes is None:
-        return {}
-    if not isinstance(sizes, Mapping):
-        raise TypeError(f"{who}(sizes={sizes!r}): sizes must be a mapping such as {{'M': 2, 'C': 3}}")
-    return {check.choice(who, "sizes", k, tuple("NCTVM")): check.count(who, "sizes", v) for k, v in sizes.items()}
 
 
 def _whole(who: str, name: str, value: Any) -> int:
@@ -455,14 +391,10 @@ def _like(original: Any, value: Any) -> Any:
 
 def _replaced(batch: Any, changed: Mapping[Key, Any]) -> Any:
     """A shallow copy of the batch with some entries changed."""
-    if isinstance(batch, Mapping):
-        new = copy.copy(batch)
-        for key, value in changed.items():
-            new[key] = value  # type: ignore[index]
-        return new
-    items = list(batch)
-    for key, value in changed.items():
-        items[key] = value  # type: ignore[index]
     if isinstance(batch, tuple):
+        items = _replaced(list(batch), changed)
         return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
-    return items
+    new = copy.copy(batch)
+    for key, value in changed.items():
+        new[key] = value
+    return new

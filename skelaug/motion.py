@@ -18,6 +18,7 @@ from torch import Tensor
 from skelaug import check
 from skelaug.arrays import StoredArray, array_names
 from skelaug.batch import SkeletonBatch
+from skelaug.expect import of_type
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 
@@ -96,10 +97,9 @@ def sample_motion(
 
     windows, labels = [], []
     for name in wanted:
-        parts = [stored[name]] if length is None else torch.split(stored[name], length)
-        for part in parts:
+        for part in [stored[name]] if length is None else torch.split(stored[name], length):
             if length is None or 2 * len(part) >= length:
-                windows.append(part)
+                windows.append(part - part[0, 0] if centre else part)
                 labels.append(names.index(name))
     if not windows:
         longest = max(len(stored[name]) for name in wanted)
@@ -107,14 +107,10 @@ def sample_motion(
             f"sample_motion(length={length}): a sample needs at least half of its frames, and the longest clip has "
             f"{longest}; give a length of at most {2 * longest}"
         )
-
-    frames = max(map(len, windows)) if length is None else length
-    x = torch.zeros(len(windows), frames, *windows[0].shape[1:])
-    mask = torch.zeros(len(windows), frames, x.shape[2], 1, dtype=torch.bool)
-    for i, window in enumerate(windows):
-        x[i, : len(window)] = window - window[0, 0] if centre else window
-        mask[i, : len(window)] = True
-    return SkeletonBatch(x.permute(0, 3, 1, 2)[..., None].contiguous(), mask, label=torch.tensor(labels))
+    x = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # (N, T, V, 3)
+    x = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, (length or x.shape[1]) - x.shape[1]))
+    x = x.permute(0, 3, 1, 2)[..., None].contiguous()
+    return SkeletonBatch.from_lengths(x, torch.tensor(list(map(len, windows))), label=torch.tensor(labels))
 
 
 _ROLES = ("trunk", "left_arm", "right_arm", "left_leg", "right_leg")
@@ -163,12 +159,10 @@ ACTIONS = tuple(_LIMBS)
 
 def _roles(skeleton: Skeleton) -> list[str]:
     """Which limb each joint belongs to. A skeleton that does not name two arms and two legs gets them from its tree."""
+    limbs = {joint: role for role in _ROLES[1:] for joint in skeleton.limbs.get(role, ())}
+    if set(limbs.values()) == set(_ROLES[1:]):
+        return [limbs.get(joint, "trunk") for joint in range(len(skeleton))]
     roles = ["trunk"] * len(skeleton)
-    if all(skeleton.limbs.get(role) for role in _ROLES[1:]):
-        for role in _ROLES[1:]:
-            for joint in skeleton.limbs[role]:
-                roles[joint] = role
-        return roles
     children = [[c for c, p in enumerate(skeleton.parents) if p == j and c != j] for j in range(len(skeleton))]
     ends = [joint for joint, below in enumerate(children) if not below]
     for i, joint in enumerate(ends):
@@ -186,35 +180,26 @@ def _trunk_heights(skeleton: Skeleton, roles: list[str]) -> dict[int, float]:
     Where arms branch off it is the shoulders', where legs do the pelvis'; what lies between is spread evenly; what
     hangs on by one end (the head) goes up from there.
     """
-    neighbours: list[set[int]] = [set() for _ in skeleton.parents]
-    for joint, parent in enumerate(skeleton.parents):
-        if joint != parent:
-            neighbours[joint].add(parent)
-            neighbours[parent].add(joint)
-    known: dict[int, float] = {}
-    for joint in (j for j, role in enumerate(roles) if role == "trunk"):
-        beside = {roles[other] for other in neighbours[joint]} - {"trunk"}
+    trunk = [joint for joint, role in enumerate(roles) if role == "trunk"]
+    neighbours, hops = skeleton.adjacency(self_loops=False).bool(), skeleton.hops()
+    fixed: dict[int, float] = {}
+    for joint in trunk:
+        beside = {roles[other] for other in neighbours[joint].nonzero()[:, 0].tolist()} - {"trunk"}
         levels = {0.5 if role.endswith("arm") else 0.0 for role in beside}
         if levels:
-            known[joint] = sum(levels) / len(levels)
-    if not known:
-        known[skeleton.root] = 0.0
+            fixed[joint] = sum(levels) / len(levels)
+    fixed = fixed or {skeleton.root: 0.0}
 
-    # Relax what lies between known joints: a trunk is short, so a few sweeps are plenty.
-    trunk = {j for j, role in enumerate(roles) if role == "trunk"}
-    core = set(trunk)
-    while hanging := {j for j in core if j not in known and len(neighbours[j] & core) < 2}:
-        core -= hanging
-    heights = {joint: known.get(joint, 0.25) for joint in core}
-    for _ in range(100):
-        for joint in core - known.keys():
-            around = neighbours[joint] & core
-            heights[joint] = sum(heights[other] for other in around) / len(around)
-    while rest := trunk - heights.keys():
-        for joint in sorted(rest):
-            if settled := neighbours[joint] & heights.keys():
-                heights[joint] = max(heights[other] for other in settled) + 0.13
-    return heights
+    # A joint is as high as the mean of its neighbours on the ways to fixed joints; with one such way it is above it.
+    ends = list(fixed)
+    on_the_way = neighbours & (hops[:, None, ends] == hops[None, :, ends] + 1).any(-1)
+    ways = on_the_way.sum(1, keepdim=True)
+    system = torch.eye(len(skeleton), dtype=torch.float64) - on_the_way / ways.clamp_min(1)
+    heights = torch.where(ways == 1, 0.13, 0.0).double()
+    system[ends] = torch.eye(len(skeleton), dtype=torch.float64)[ends]
+    heights[ends, 0] = torch.tensor(list(fixed.values()), dtype=torch.float64)
+    solved = torch.linalg.solve(system[trunk][:, trunk], heights[trunk])
+    return dict(zip(trunk, solved[:, 0].tolist(), strict=True))
 
 
 def _body(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
@@ -321,8 +306,7 @@ def synthetic_motion(
     check.choice(who, "dims", dims, (2, 3))
     check.choice(who, "gaps", gaps, (True, False))
     actions = _chosen(who, "actions", actions, ACTIONS)
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"{who}(generator={generator!r}): generator must be a torch.Generator or None")
+    of_type(who, "generator", generator, (torch.Generator, type(None)), "a torch.Generator or None")
 
     device = torch.device("cpu") if generator is None else generator.device
     rng = Rng(n, device, generator=generator)
@@ -357,9 +341,7 @@ def synthetic_motion(
     x = root[..., None, :] + ancestors @ body  # (N, T, M, V, 3)
 
     x = x.permute(0, 4, 1, 3, 2)[:, :dims].contiguous()
-    mask = torch.ones(n, frames, persons, dtype=torch.bool, device=device)
-    if gaps:
-        mask = _presence(rng, frames, persons)
+    mask = _presence(rng, frames, persons) if gaps else x.new_ones(n, frames, persons, dtype=torch.bool)
     return SkeletonBatch(x, mask[:, :, None].expand(-1, -1, len(skeleton), -1).contiguous(), label=label)
 
 

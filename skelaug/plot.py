@@ -6,6 +6,7 @@ Needs the extra ``viz``.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
+from skelaug.expect import of_type
 from skelaug.functional import values as fv
 from skelaug.skeleton import Skeleton
 
@@ -56,14 +57,13 @@ def strip(
         up: the axis of the data that points up: ``"y"``, ``"-y"`` (image coordinates) or ``"z"``.
     """
     _check_drawing("strip", skeleton, up, clip=clip, before=clip if before is None else before)
-    if not hasattr(axes, "add_collection"):
-        raise TypeError(f"plot.strip(axes={axes!r}): axes must be matplotlib axes, got {type(axes).__name__}")
+    of_type("plot.strip", "axes", axes, _matplotlib("axes").Axes, "matplotlib axes")
     check.choice("plot.strip", "vectors", vectors, (None, "bone", "motion"))
     check.count("plot.strip", "frames", frames)
     anchor = clip if before is None else before
     points, seen = _project(clip, up)
     ground, ground_seen = _project(anchor, up)
-    body = float(fv.body_size(anchor.x.cpu(), _mask(anchor)).max()) or 1.0
+    body = float(fv.body_size(anchor.x, anchor.mask).max()) or 1.0
     ours, theirs = _moments(seen, frames), _moments(ground_seen, frames)
     floor = ground[ground_seen]
     low, high = (float(floor[:, 1].min()), float(floor[:, 1].max())) if len(floor) else (0.0, body)
@@ -105,15 +105,11 @@ def ladder(
         title: what is seen.
         up: see :func:`strip`.
     """
-    if not all(isinstance(name, str) for name in _sequence("ladder", "names", names)):
-        raise TypeError(f"plot.ladder(names={names!r}): names must be strings")
-    rows = _sequence("ladder", "rows", rows)
-    for row in rows:
+    for name in _sequence("ladder", "names", names):
+        of_type("plot.ladder", "names", name, str, "strings")
+    for row in _sequence("ladder", "rows", rows):
         if not isinstance(row, tuple | list) or len(row) != 3 or len(_sequence("ladder", "rows", row[2])) != len(names):
-            raise ValueError(
-                f"plot.ladder(rows=…): each of rows must be (name, clip, views) with {len(names)} views, as many as "
-                f"names, got {row!r}"
-            )
+            raise ValueError(f"plot.ladder(rows=…): each must be (name, clip, {len(names)} views), got {row!r}")
         _check_drawing("ladder", skeleton, up, rows=row[1])
     figure, grid = _grid(len(rows), len(names) + 1, 4.4, 1.4)
     for axes, heading in zip(grid[0], ["as recorded", *names], strict=True):
@@ -155,10 +151,8 @@ def gallery(cells: Sequence[Cell], skeleton: Skeleton, *, title: str, columns: i
         up: see :func:`strip`.
     """
     check.count("plot.gallery", "columns", columns)
-    cells = _sequence("gallery", "cells", cells)
-    for cell in cells:
-        if not isinstance(cell, Cell):
-            raise TypeError(f"plot.gallery(cells=…): cells must hold plot.Cell, got {cell!r}")
+    for cell in _sequence("gallery", "cells", cells):
+        of_type("plot.gallery", "cells", cell, Cell, "a list of plot.Cell")
         check.choice("plot.Cell", "kind", cell.kind, (None, "bone", "motion", "graph"))
         _check_drawing("gallery", skeleton, up, cells=cell.before)
     figure, grid = _grid(math.ceil(len(cells) / columns), columns, 5.6, 1.75)
@@ -176,10 +170,7 @@ def gallery(cells: Sequence[Cell], skeleton: Skeleton, *, title: str, columns: i
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write a picture and forget the figure."""
-    if not hasattr(figure, "savefig"):
-        raise TypeError(
-            f"plot.save(figure={figure!r}): figure must be a matplotlib figure, got {type(figure).__name__}"
-        )
+    of_type("plot.save", "figure", figure, _matplotlib("figure").Figure, "a matplotlib figure")
     if not isinstance(path, str | Path) or not Path(path).suffix:
         raise ValueError(f"plot.save(path={path!r}): path must name a file, such as 'out/ladder.png'")
     path = Path(path)
@@ -188,18 +179,17 @@ def save(figure: Figure, path: str | Path) -> None:
     figure.clear()
 
 
-def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
-    # Figure, not pyplot: no window, no global state, nothing that depends on the user's display.
-    from matplotlib.figure import Figure
+def _matplotlib(name: str) -> Any:
+    return importlib.import_module(f"matplotlib.{name}")  # a part that opens no window and has no global state
 
-    figure = Figure(figsize=(columns * width, rows * height + 0.9), layout="constrained")
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
+    figure = _matplotlib("figure").Figure(figsize=(columns * width, rows * height + 0.9), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _finish(who: str, figure: Figure, title: str) -> Figure:
-    if not isinstance(title, str):
-        raise TypeError(f"plot.{who}(title={title!r}): title must be a string")
-    figure.suptitle(title, fontsize=14)
+    figure.suptitle(of_type(f"plot.{who}", "title", title, str, "a string"), fontsize=14)
     return figure
 
 
@@ -214,8 +204,7 @@ def _check_drawing(who: str, skeleton: Any, up: Any, **clips: Any) -> None:
     check.skeleton(f"plot.{who}", skeleton)
     check.choice(f"plot.{who}", "up", up, ("y", "-y", "z"))
     for name, clip in clips.items():
-        if not isinstance(clip, SkeletonBatch):
-            raise TypeError(f"plot.{who}({name}=…): {name} must be a SkeletonBatch, got {type(clip).__name__}")
+        of_type(f"plot.{who}", name, clip, SkeletonBatch, "a SkeletonBatch")
         n, c, t, v, _ = clip.x.shape
         if n < 1 or c < 2 or t < 1 or v != len(skeleton):
             raise ValueError(
@@ -224,29 +213,18 @@ def _check_drawing(who: str, skeleton: Any, up: Any, **clips: Any) -> None:
             )
 
 
-def _mask(clip: SkeletonBatch) -> Tensor:
-    assert clip.mask is not None
-    return clip.mask.expand(clip.x.shape[0], *clip.x.shape[2:]).cpu()
-
-
 def _project(clip: SkeletonBatch, up: str) -> tuple[Any, Any]:
     """Points ``(T, M, V, 2)`` on the paper and which of them are observed ``(T, M, V)``."""
     x = clip.x[0].detach().float().cpu()
-    if x.shape[0] >= 3:
-        match up:
-            case "y":
-                right, high, depth = x[0], x[1], x[2]
-            case "-y":
-                right, high, depth = x[0], -x[1], -x[2]
-            case _:
-                right, high, depth = x[0], x[2], -x[1]
-        # Seen from a little to the side and from above, so that no axis hides behind another.
-        across = right * math.cos(_YAW) + depth * math.sin(_YAW)
-        along = -right * math.sin(_YAW) + depth * math.cos(_YAW)
-        flat = torch.stack([across, high * math.cos(_PITCH) - along * math.sin(_PITCH)], -1)
-    else:
+    if x.shape[0] == 2:
         flat = torch.stack([x[0], -x[1] if up == "-y" else x[1]], -1)
-    return flat.transpose(1, 2).numpy(), _mask(clip)[0].transpose(1, 2).numpy()
+    else:
+        high, depth = {"y": (x[1], x[2]), "-y": (-x[1], -x[2]), "z": (x[2], -x[1])}[up]
+        # Seen from a little to the side and from above, so that no axis hides behind another.
+        across = x[0] * math.cos(_YAW) + depth * math.sin(_YAW)
+        along = -x[0] * math.sin(_YAW) + depth * math.cos(_YAW)
+        flat = torch.stack([across, high * math.cos(_PITCH) - along * math.sin(_PITCH)], -1)
+    return flat.transpose(1, 2).numpy(), clip.mask[0].transpose(1, 2).cpu().numpy()
 
 
 def _moments(seen: Any, frames: int) -> list[int]:
@@ -258,8 +236,6 @@ def _moments(seen: Any, frames: int) -> list[int]:
 
 def _figure(axes: Axes, points: Any, seen: Any, skeleton: Skeleton, *, colour: str | None = None) -> None:
     """One moment: the bones of everybody ``(M, V, 2)``."""
-    from matplotlib.collections import LineCollection
-
     sides = _sides(skeleton)
     behind = colour is not None
     lines, colours, widths = [], [], []
@@ -269,7 +245,8 @@ def _figure(axes: Axes, points: Any, seen: Any, skeleton: Skeleton, *, colour: s
                 lines.append((person[joint], person[parent]))
                 colours.append(colour or _COLOURS[sides[joint]])
                 widths.append(1.2 if behind else 0.9 if slot else 2.0)
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=widths, zorder=1 if behind else 2))
+    lines_of = _matplotlib("collections").LineCollection
+    axes.add_collection(lines_of(lines, colors=colours, linewidths=widths, zorder=1 if behind else 2))
     if not behind:
         for person, there in zip(points, seen, strict=True):
             axes.plot(*person[there].T, ".", color="#333333", markersize=2.5, zorder=3)

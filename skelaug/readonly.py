@@ -11,11 +11,23 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from skelaug.describe import Described, parameters
 
 __all__ = ["Members", "ReadOnly"]
+
+
+def _checked_first(method: str, action: str) -> Any:
+    """A method of ``torch.nn.Module`` that refuses its first argument, a name, if it is a constructor's argument."""
+    unchecked = getattr(nn.Module, method)
+
+    @functools.wraps(unchecked)
+    def checked(self: ReadOnly, name: str, *args: Any, **kwargs: Any) -> None:
+        self._refuse_argument(name, action)
+        unchecked(self, name, *args, **kwargs)
+
+    return checked
 
 
 class ReadOnly(Described, nn.Module):
@@ -45,28 +57,11 @@ class ReadOnly(Described, nn.Module):
             advice = f"; t.with_({name}=…) gives a changed copy, as in t.with_(degrees=90)"
         raise AttributeError(f"{type(self).__name__}.{name} cannot be {action} after construction{advice}", name=name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._refuse_argument(name, "set")
-        super().__setattr__(name, value)
-
-    def __delattr__(self, name: str) -> None:
-        self._refuse_argument(name, "deleted")
-        super().__delattr__(name)
-
-    def add_module(self, name: str, module: nn.Module | None) -> None:
-        """See ``torch.nn.Module``; an argument of the constructor cannot be replaced."""
-        self._refuse_argument(name, "replaced")
-        super().add_module(name, module)
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """See ``torch.nn.Module``; an argument of the constructor cannot be replaced."""
-        self._refuse_argument(name, "replaced")
-        super().register_buffer(name, tensor, persistent)
-
-    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
-        """See ``torch.nn.Module``; an argument of the constructor cannot be replaced."""
-        self._refuse_argument(name, "replaced")
-        super().register_parameter(name, param)
+    __setattr__ = _checked_first("__setattr__", "set")
+    __delattr__ = _checked_first("__delattr__", "deleted")
+    add_module = _checked_first("add_module", "replaced")
+    register_buffer = _checked_first("register_buffer", "replaced")
+    register_parameter = _checked_first("register_parameter", "replaced")
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         # load_state_dict(assign=True) sets the buffers and parameters that it loads.
@@ -106,23 +101,20 @@ class Members(nn.ModuleList):
     """The modules of a container, in order; none can be set, added or deleted after construction."""
 
     def __init__(self, modules: Iterable[nn.Module] = ()) -> None:
-        super().__init__(modules)
-        self.__dict__["_constructed"] = True
+        super().__init__()
+        for index, module in enumerate(modules):
+            nn.Module.add_module(self, str(index), module)
 
-    # nn.ModuleList changes itself by these methods alone, insert excepted.
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise AttributeError(
+            "the members of a container cannot be changed after construction; t.with_(members=[…]) gives a changed "
+            "copy, as in t.with_(degrees=90)"
+        )
 
-    def add_module(self, name: str, module: nn.Module | None) -> None:
-        """Refused after construction."""
-        if self.__dict__.get("_constructed"):
-            self._refuse()
-        super().add_module(name, module)
-
-    def insert(self, index: int, module: nn.Module) -> None:
-        """Refused."""
-        self._refuse()
+    __setitem__ = __delitem__ = __iadd__ = append = extend = insert = pop = add_module = register_module = _refuse
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self.__dict__.get("_constructed") and (name in self._modules or isinstance(value, nn.Module)):
+        if isinstance(value, nn.Module) or name in self._modules:
             self._refuse()
         super().__setattr__(name, value)
 
@@ -130,9 +122,3 @@ class Members(nn.ModuleList):
         if name in self._modules:
             self._refuse()
         super().__delattr__(name)
-
-    def _refuse(self) -> NoReturn:
-        raise AttributeError(
-            "the members of a container cannot be changed after construction; t.with_(members=[…]) gives a changed "
-            "copy, as in t.with_(degrees=90)"
-        )

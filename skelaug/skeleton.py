@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib import resources
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +16,6 @@ from scipy.sparse.csgraph import breadth_first_order, shortest_path
 from torch import Tensor
 
 from skelaug import plugins
-from skelaug.trees import TREES, Tree
 
 __all__ = ["Skeleton", "skeletons"]
 
@@ -61,22 +62,22 @@ class Skeleton:
         limbs = {} if self.limbs is None else self.limbs
         if not isinstance(limbs, Mapping) or not all(isinstance(limb, str) for limb in limbs):
             raise ValueError(f"{who}: limbs must be a mapping from names to joints, got {self.limbs!r}")
-        checked = {
+        limbs = {name: _joints(who, f"limbs[{name!r}]", part, v) for name, part in limbs.items()}
+        checked: dict[str, Any] = {
             "joints": joints,
             "parents": _joints(who, "parents", self.parents, v),
             "pairs": tuple(_joints(who, "pairs", pair, v, 2) for pair in _entries(who, "pairs", self.pairs)),
             "centre": _joint(who, "centre", self.centre, v),
-            "spine": None if self.spine is None else _joints(who, "spine", self.spine, v, 2),
-            "shoulders": None if self.shoulders is None else _joints(who, "shoulders", self.shoulders, v, 2),
-            "limbs": MappingProxyType({k: _joints(who, f"limbs[{k!r}]", part, v) for k, part in limbs.items()}),
+            "limbs": MappingProxyType(limbs or {"body": tuple(range(v))}),
         }
-        if not limbs:
-            checked["limbs"] = MappingProxyType({"body": tuple(range(v))})
+        for role in ("spine", "shoulders"):
+            ends = getattr(self, role)
+            checked[role] = None if ends is None else _joints(who, role, ends, v, 2)
+            if ends is not None and len(set(checked[role])) < 2:
+                raise ValueError(f"{who}: {role} must hold two different joints, got {ends}")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        self._check(who, v)
 
-    def _check(self, who: str, v: int) -> None:
         if len(self.parents) != v:
             raise ValueError(f"{who}: parents must have one entry a joint, {v}, got {len(self.parents)}")
         roots = [j for j, parent in enumerate(self.parents) if parent == j]
@@ -89,11 +90,7 @@ class Skeleton:
         twice = sorted({j for j in paired if paired.count(j) > 1})
         if twice:
             raise ValueError(f"{who}: pairs must name a joint once; joints {twice} are in several pairs")
-        for role in ("spine", "shoulders"):
-            ends = getattr(self, role)
-            if ends is not None and ends[0] == ends[1]:
-                raise ValueError(f"{who}: {role} must hold two different joints, got {ends}")
-        parts = sorted(j for joints in self.limbs.values() for j in joints)
+        parts = sorted(sum(self.limbs.values(), ()))
         if parts != list(range(v)):
             raise ValueError(f"{who}: limbs must hold every joint exactly once: {v} joints, limbs hold {parts}")
 
@@ -153,9 +150,7 @@ class Skeleton:
             raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(bones)}")
         centre = centre if centre is not None else root if root is not None else 0
         root = _joint(who, "root", centre if root is None else root, v)
-        connected = np.zeros((v, v))
-        connected[tuple(np.array(bones, dtype=int).reshape(-1, 2).T)] = 1
-        reached, parents = breadth_first_order(connected, root, directed=False)
+        reached, parents = breadth_first_order(_connections(bones, v), root, directed=False)
         unreached = sorted(set(range(v)) - set(reached.tolist()))
         if unreached:
             raise ValueError(f"{who}: edges must form one tree; no edge leads from root {root} to joints {unreached}")
@@ -225,8 +220,7 @@ class Skeleton:
 
     def hops(self) -> Tensor:
         """int64 ``(V, V)``: the number of bones between two joints."""
-        distance = shortest_path(self.adjacency(self_loops=False).numpy(), unweighted=True)
-        return torch.from_numpy(distance).long()
+        return torch.tensor(shortest_path(_connections(self.bones, len(self)), directed=False), dtype=torch.int64)
 
     def adjacency(self, *, self_loops: bool = True) -> Tensor:
         """float32 ``(V, V)``, symmetric: 1 where a bone connects two joints and, if asked, on the diagonal."""
@@ -266,16 +260,7 @@ class Skeleton:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that :meth:`from_dict` reads, for YAML or JSON."""
-        return {
-            "name": self.name,
-            "joints": list(self.joints),
-            "parents": list(self.parents),
-            "pairs": [list(pair) for pair in self.pairs],
-            "centre": self.centre,
-            "spine": None if self.spine is None else list(self.spine),
-            "shoulders": None if self.shoulders is None else list(self.shoulders),
-            "limbs": {limb: list(joints) for limb, joints in self.limbs.items()},
-        }
+        return {part.name: _plain(getattr(self, part.name)) for part in fields(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Skeleton:
@@ -349,18 +334,18 @@ def _whole(who: str, name: str, value: Any, count: int | None = None) -> tuple[i
     numbers = _entries(who, name, value)
     if count is not None and len(numbers) != count:
         raise ValueError(f"{who}: {name} must hold {count} joints, got {value!r}")
-    for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, Integral):
-            raise ValueError(f"{who}: {name} must hold whole numbers, got {number!r}")
+    wrong = [number for number in numbers if isinstance(number, bool) or not isinstance(number, Integral)]
+    if wrong:
+        raise ValueError(f"{who}: {name} must hold whole numbers, got {wrong[0]!r}")
     return tuple(map(int, numbers))
 
 
 def _joints(who: str, name: str, value: Any, v: int, count: int | None = None) -> tuple[int, ...]:
     """The joints in ``value``, each below ``v``."""
     joints = _whole(who, name, value, count)
-    for joint in joints:
-        if not 0 <= joint < v:
-            raise ValueError(f"{who}: {name} must hold joints 0 … {v - 1}, got {joint}")
+    wrong = [joint for joint in joints if not 0 <= joint < v]
+    if wrong:
+        raise ValueError(f"{who}: {name} must hold joints 0 … {v - 1}, got {wrong[0]}")
     return joints
 
 
@@ -368,6 +353,20 @@ def _joint(who: str, name: str, value: Any, v: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < v:
         raise ValueError(f"{who}: {name} must be a joint 0 … {v - 1}, got {value!r}")
     return int(value)
+
+
+def _connections(bones: Iterable[tuple[int, ...]], v: int) -> Any:
+    """The bones as scipy takes a graph: a float64 array ``(V, V)``, 1 from one end of each to the other."""
+    connections = np.zeros((v, v))
+    connections[tuple(np.array(list(bones), dtype=int).reshape(-1, 2).T)] = 1
+    return connections
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples and a dict for a mapping, as YAML and JSON have them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _wrong_plugin(name: str, plugin: Any) -> str | None:
@@ -380,30 +379,33 @@ _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
 _ARM = ("collar", "shoulder", "elbow", "wrist", "hand", "thumb", "index", "pinky")
 
 
-def _from_words(name: str, tree: Tree) -> Skeleton:
-    parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in tree.bones.split())
-    joints = (tree.order or " ".join(parent_of)).split()
-
-    def limb(joint: str) -> str:
+def _from_words(name: str, bones: str, centre: str, spine: Sequence[str] = (), order: str = "") -> Skeleton:
+    """The skeleton of a tree in words, as ``assets/skeletons.toml`` explains them."""
+    parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in bones.split())
+    joints = tuple((order or " ".join(parent_of)).split())
+    limbs: dict[str, list[int]] = {part: [] for part in ("trunk", "left_arm", "right_arm", "left_leg", "right_leg")}
+    for j, joint in enumerate(joints):
         side = next((s for s in ("left", "right") if s in joint), None)
         part = "leg" if any(w in joint for w in _LEG) else "arm" if any(w in joint for w in _ARM) else None
-        return f"{side}_{part}" if side and part else "trunk"
-
+        limbs[f"{side}_{part}" if side and part else "trunk"].append(j)
     pairs = [(j, joints.index(joint.replace("left", "right"))) for j, joint in enumerate(joints) if "left" in joint]
     return Skeleton(
         name,
-        tuple(joints),
+        joints,
         tuple(joints.index(parent_of[joint]) for joint in joints),
         tuple(pairs),
-        joints.index(tree.centre),
-        None if tree.spine is None else (joints.index(tree.spine[0]), joints.index(tree.spine[1])),
+        joints.index(centre),
+        tuple(map(joints.index, spine)) or None,  # type: ignore[arg-type]
         next(pair for pair in pairs if "shoulder" in joints[pair[0]]),
-        {
-            part: tuple(j for j, joint in enumerate(joints) if limb(joint) == part)
-            for part in ("trunk", "left_arm", "right_arm", "left_leg", "right_leg")
-        },
+        limbs,  # type: ignore[arg-type]
     )
 
 
+def _ours() -> Iterator[Skeleton]:
+    trees = tomllib.loads((resources.files("skelaug") / "assets" / "skeletons.toml").read_text(encoding="utf-8"))
+    for name, tree in trees.items():
+        yield _from_words(name, **trees.get(tree.pop("like", None), {}) | tree)
+
+
 #: The known skeletons by name.
-skeletons = _Skeletons(_from_words(name, tree) for name, tree in TREES.items())
+skeletons = _Skeletons(_ours())

@@ -15,6 +15,7 @@ ORDER = """
     cli
     commands
     compat feed
+    adapters
     config
     policies
     strength mixing
@@ -37,7 +38,7 @@ ORDER = """
     functional
     check
     skeleton
-    plugins trees files ndarray host compile errors
+    plugins files ndarray host expect compile errors
 """
 
 

@@ -73,14 +73,9 @@ def frames_with_anybody(x: Tensor) -> list[int]:
     return numbers
 
 
-def plain(value: Any) -> Any:
-    """A NumPy scalar as Python's number; everything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def frames(who: str, name: str, value: Any) -> int:
     """``value`` if it is a number of frames: a whole number of at least 1 that an array could have."""
-    number = check.count(who, name, plain(value))
+    number = check.count(who, name, value)
     if number >= 1 << 31:
         raise ValueError(f"{who}({name}={number}): {name} must be a whole number below 2^31, got {number}")
     return number

@@ -32,9 +32,9 @@ import torch
 from torch import Tensor
 
 from skelaug import check
+from skelaug.adapters import find_skeleton
 from skelaug.compat import _clips as clips
 from skelaug.compat._clips import Array
-from skelaug.feed import find_skeleton
 from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
@@ -74,7 +74,7 @@ def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array
         ((3, 50, 25, 2), dtype('float32'))
     """
     x = clips.read("aimclr.shear", data_numpy, faithful, only_coordinates=True)
-    r, c = check.number("aimclr.shear", "r", clips.plain(r), low=0), x.shape[1]
+    r, c = check.number("aimclr.shear", "r", r, low=0), x.shape[1]
     return clips.array(fs.linear(x, fs.shear_matrix(clips.uniform(-r, r, c * (c - 1)))))
 
 
@@ -93,7 +93,7 @@ def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithfu
         ValueError: a ratio that is no whole number ≥ 1.
     """
     x = clips.read("aimclr.temperal_crop", data_numpy, faithful)
-    ratio = check.count("aimclr.temperal_crop", "temperal_padding_ratio", clips.plain(temperal_padding_ratio))
+    ratio = check.count("aimclr.temperal_crop", "temperal_padding_ratio", temperal_padding_ratio)
     start, stop = (0, x.shape[2]) if faithful else clips.span(x)
     padding = (stop - start) // ratio
     shift = clips.integer(-padding, padding)
@@ -121,13 +121,13 @@ def random_spatial_flip(
     """
     x, applied = _read_and_draw("random_spatial_flip", seq, faithful, p)
     skeleton = find_skeleton("aimclr.random_spatial_flip", skeleton)
-    mirror = skeleton.mirror
-    if x.shape[3] != len(mirror):  # whether or not it is applied
+    if x.shape[3] != len(skeleton):  # whether or not it is applied
         raise ValueError(
-            f"aimclr.random_spatial_flip: skeleton {skeleton.name!r} has {len(mirror)} joints, the clip has "
+            f"aimclr.random_spatial_flip: skeleton {skeleton.name!r} has {len(skeleton)} joints, the clip has "
             f"{x.shape[3]}, shape {tuple(x.shape[1:])}; pass the skeleton of the data, skeleton=…"
         )
-    return clips.array(fj.take_joints(x, torch.tensor([mirror], device=x.device)) if applied else x)
+    mirror = torch.tensor([skeleton.mirror], device=x.device)
+    return clips.array(fj.take_joints(x, mirror) if applied else x)
 
 
 def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
@@ -187,8 +187,8 @@ def gaus_noise(
     Raises:
         ValueError: ``std`` < 0, or ``p`` is no probability.
     """
-    mean = check.number("aimclr.gaus_noise", "mean", clips.plain(mean))
-    std = check.number("aimclr.gaus_noise", "std", clips.plain(std), low=0)
+    mean = check.number("aimclr.gaus_noise", "mean", mean)
+    std = check.number("aimclr.gaus_noise", "std", std, low=0)
     x, applied = _read_and_draw("gaus_noise", data_numpy, faithful, p)
     if applied:
         noise = clips.normal(x.shape).mul_(std).add_(mean)
@@ -257,4 +257,4 @@ def with_options(**options: Any) -> SimpleNamespace:
 def _read_and_draw(name: str, data: Any, faithful: bool, p: Any) -> tuple[Tensor, bool]:
     """The clip, and whether it is changed: decided here, for a clip that stays as it is costs next to nothing."""
     x = clips.read(f"aimclr.{name}", data, faithful)
-    return x, clips.chance(check.number(f"aimclr.{name}", "p", clips.plain(p), low=0, high=1))
+    return x, clips.chance(check.number(f"aimclr.{name}", "p", p, low=0, high=1))

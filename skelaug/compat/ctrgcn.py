@@ -87,7 +87,7 @@ def valid_crop_resize(
     """
     who = "ctrgcn.valid_crop_resize"
     x = clips.read(who, data_numpy, faithful).float()
-    valid = check.count(who, "valid_frame_num", clips.plain(valid_frame_num), low=0)
+    valid = check.count(who, "valid_frame_num", valid_frame_num, low=0)
     if valid > x.shape[2]:
         raise ValueError(f"{who}(valid_frame_num={valid}): the clip has only {x.shape[2]} frames, (C, T, V, M)")
     low, high = _shares(who, p_interval)
@@ -121,7 +121,6 @@ def _shares(who: str, p_interval: Any) -> tuple[float, float | None]:
     shares = list(p_interval) if isinstance(p_interval, list | tuple | np.ndarray) else [p_interval]
     if len(shares) not in (1, 2):
         raise ValueError(f"{who}(p_interval={p_interval!r}): give one share or [low, high], got {len(shares)} numbers")
-    shares = [clips.plain(share) for share in shares]
     if len(shares) == 2:
         return check.span(who, "p_interval", shares, low=1e-3, high=1, single="none")
     return check.number(who, "p_interval", shares[0], low=1e-3, high=1), None
@@ -161,7 +160,7 @@ def random_rot(data_numpy: Array, theta: float = 0.3, *, faithful: bool = False)
         ValueError: ``theta`` < 0.
     """
     x = clips.read("ctrgcn.random_rot", data_numpy, faithful, only_coordinates=True)
-    theta = check.number("ctrgcn.random_rot", "theta", clips.plain(theta), low=0)
+    theta = check.number("ctrgcn.random_rot", "theta", theta, low=0)
     angles = clips.uniform(-theta, theta, 3 if x.shape[1] == 3 else 1)
     return fs.linear(x, fs.rotation_matrix(angles))[0]
 
@@ -197,18 +196,13 @@ def random_move(
     x = clips.read(who, data_numpy, faithful)
     if x.shape[1] < 2:
         raise ValueError(f"{who}: the clip must have 2 coordinates or more, got shape {data_numpy.shape}, (C, T, V, M)")
-    counts = [
-        check.count(who, "move_time_candidate", c) for c in _listed(who, "move_time_candidate", move_time_candidate)
-    ]
+    listed = _listed(who, "move_time_candidate", move_time_candidate)
+    counts = [check.count(who, "move_time_candidate", candidate) for candidate in listed]
     moves = counts[clips.integer(0, len(counts) - 1)]
-    nodes = torch.stack(
-        [
-            _choose(who, "angle_candidate", angle_candidate, moves + 1).deg2rad(),
-            _choose(who, "scale_candidate", scale_candidate, moves + 1),
-            _choose(who, "transform_candidate", transform_candidate, moves + 1),
-            _choose(who, "transform_candidate", transform_candidate, moves + 1),
-        ]
-    )
+    angle = _choose(who, "angle_candidate", angle_candidate, moves + 1).deg2rad()
+    scale = _choose(who, "scale_candidate", scale_candidate, moves + 1)
+    right, up = (_choose(who, "transform_candidate", transform_candidate, moves + 1) for _ in range(2))
+    nodes = torch.stack([angle, scale, right, up])
     path = _path_released(nodes, x.shape[2]) if faithful else _path(nodes, x.shape[2])
     angle, scale, right, up = path[:, :, None, None]
     cos, sin = scale * angle.cos(), scale * angle.sin()
@@ -222,7 +216,7 @@ def _listed(who: str, name: str, candidates: Any) -> list[Any]:
     """The candidates, of which there must be one."""
     if not isinstance(candidates, list | tuple | np.ndarray) or not len(candidates):
         raise ValueError(f"{who}({name}={candidates!r}): {name} must be a list of numbers to choose from")
-    return [clips.plain(c) for c in candidates]
+    return list(candidates)
 
 
 def _choose(who: str, name: str, candidates: Any, count: int) -> Tensor:

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skelaug.adapters import Policy, each, refuse_learnable
 from skelaug.batch import SkeletonBatch
-from skelaug.feed import AugmentBatch, Policy, each, refuse_learnable
+from skelaug.expect import of_type
+from skelaug.feed import AugmentBatch
 from skelaug.layout import to_layout
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy, acts_on_graph
@@ -60,17 +62,13 @@ class AugmentColumn:
         layout: str = "CTVM",
         sizes: Mapping[str, int] | None = None,
     ) -> None:
-        if not isinstance(column, str):
-            raise TypeError(f"AugmentColumn(column={column!r}): column must be the name of a column")
-        self.column = column
-        # Rows are clips without an N, which comes first in the batch; AugmentBatch says what is wrong with a layout.
-        self.layout = layout.replace("N", "") if isinstance(layout, str) else layout
-        self.augment = AugmentBatch(
-            policy, skeleton, layout=f"N{self.layout}" if isinstance(layout, str) else layout, sizes=sizes
-        )
-        refuse_learnable(
-            "AugmentColumn", self.augment.policy, "nobody trains in a data set", "wrap the model in skelaug.Augment"
-        )
+        self.column = of_type("AugmentColumn", "column", column, str, "the name of a column")
+        # Rows are clips without an N, which comes first in the batch.
+        of_type("AugmentColumn", "layout", layout, str, "a string such as 'CTVM'")
+        self.layout = layout.replace("N", "")
+        self.augment = AugmentBatch(policy, skeleton, layout=f"N{self.layout}", sizes=sizes)
+        mend = "wrap the model in skelaug.Augment"
+        refuse_learnable("AugmentColumn", self.augment.policy, "nobody trains in a data set", mend)
         if acts_on_graph(self.augment.policy):
             raise TypeError(
                 "AugmentColumn(policy): the policy acts on the graph, which has no place in a row; augment the batch, "

@@ -6,12 +6,12 @@ fill too. The callback is for a Trainer whose modules you would rather leave alo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
-from skelaug.feed import AugmentBatch, Key, Policy, refuse_learnable
+from skelaug.adapters import Options, Policy, refuse_learnable
+from skelaug.feed import AugmentBatch
 from skelaug.skeleton import Skeleton
 
 try:
@@ -76,23 +76,9 @@ class AugmentCallback(Callback):  # type: ignore[misc]
         trainer = lightning.Trainer(callbacks=[skelaug.compat.lightning.AugmentCallback("ctrgcn", "ntu25")])
     """
 
-    def __init__(
-        self,
-        policy: Policy,
-        skeleton: Skeleton | str | None = None,
-        *,
-        layout: str = "NCTVM",
-        sizes: Mapping[str, int] | None = None,
-        key: Key | None = None,
-        mask: Key | None = None,
-        length: Key | None = None,
-        ids: Key | None = None,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, policy: Policy, skeleton: Skeleton | str | None = None, **options: Unpack[Options]) -> None:
         super().__init__()
-        self.augment = AugmentBatch(
-            policy, skeleton, layout=layout, sizes=sizes, key=key, mask=mask, length=length, ids=ids, seed=seed
-        )
+        self.augment = AugmentBatch(policy, skeleton, **options)
         mend = "use the mix-in skelaug.compat.lightning.Augmented"
         refuse_learnable("AugmentCallback", self.augment.policy, "no optimiser sees in a callback", mend)
 

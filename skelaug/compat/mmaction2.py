@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skelaug.adapters import Policy
 from skelaug.batch import SkeletonBatch
 from skelaug.compat._keypoints import KeypointPolicy, Results, Step, observed
-from skelaug.feed import Policy
 from skelaug.skeleton import Skeleton
 
 try:

@@ -134,6 +134,10 @@ class PreparedDataset:
     def __len__(self) -> int:
         return len(self.length)
 
+    def clip(self, i: int) -> Floats:
+        """Clip i, float32 ``(C, T, V, M)``, without what follows its length."""
+        return np.asarray(self.x[i, :, : self.length[i]])
+
     def __reduce__(self) -> Any:
         return PreparedDataset.open, (self.path,)
 

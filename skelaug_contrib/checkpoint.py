@@ -56,9 +56,7 @@ class EncoderSpec:
 def write(path: Path, data: bytes | memoryview) -> None:
     """Write a file of a run, see :func:`skelaug.files.write`; what a killed writer of it left is removed.
 
-    Args:
-        path: the file. One process at a time writes it.
-        data: all of its content.
+    One process at a time writes a file.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; the old file is still there.

@@ -161,11 +161,7 @@ def find(
 
 
 def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | None = None) -> Findings:
-    """Look at every clip of a prepared data set.
-
-    Args:
-        dataset: opened.
-        progress: called with the number of clips done and their total.
+    """Look at every clip of a prepared data set; ``progress`` is called with the number of clips done and their total.
 
     Example:
         >>> import tempfile, skelaug

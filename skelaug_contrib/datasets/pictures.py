@@ -27,13 +27,7 @@ _NUMBERED = 400  # cells up to which a table shows its numbers
 
 
 def draw(dataset: PreparedDataset, found: Findings, *, up: str = "y") -> Iterator[tuple[str, Figure]]:
-    """Names and figures: ``lengths``, ``classes``, ``bones`` and ``clips``.
-
-    Args:
-        dataset: what to draw.
-        found: what :func:`~skelaug_contrib.datasets.findings.inspect` said of it.
-        up: the axis that points up: ``"y"``, ``"-y"`` or ``"z"``.
-    """
+    """Names and figures: ``lengths``, ``classes``, ``bones``, ``clips``; ``up`` is the axis "y", "-y" or "z"."""
     yield "lengths", _lengths(dataset, found)
     yield "classes", _classes(dataset)
     yield "bones", _bones(dataset)

@@ -118,13 +118,9 @@ def _candidates(
 
 
 def _meet(a: Floats, b: Floats, shift: int, tolerance: float) -> bool:
-    """Whether the other poses that two clips have of the same frames are alike: spares reading most who only begin so.
+    """Whether the poses of the shorter clip, ``a``, are alike those of the longer one, ``b``, where it begins there.
 
-    Args:
-        a: of the shorter one.
-        b: of the longer one.
-        shift: where it begins there.
-        tolerance: see :func:`near_groups`.
+    This spares reading most clips that only begin alike.
     """
     if shift % STRIDE:
         return True

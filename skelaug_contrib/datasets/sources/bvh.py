@@ -16,7 +16,7 @@ from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import table, to_count, to_float
+from skelaug_contrib.datasets.sources.text import check, table, to_count
 
 __all__ = ["BVH", "Motion", "parse"]
 
@@ -214,10 +214,8 @@ def _hierarchy(data: bytes) -> Motion:
         values = []
         for _ in range(count):
             got, line = take("a number")
-            try:
-                values.append(to_float(got.decode("latin1")))
-            except ValueError:
-                raise Broken(f"{shown(got)} is not a number", line) from None
+            check([got.decode("latin1")], line)
+            values.append(float(got))
         return values
 
     motion = Motion()

@@ -39,12 +39,8 @@ class EncoderSpec:
     Attributes:
         encoder: how to build it.
         skeleton: of the data.
-        frames: to resize clips to; ``None`` keeps theirs.
-        center: see :class:`~skelaug_contrib.config.DataConfig`.
-        stream: likewise.
         channels: coordinates of a joint.
-        align: see :class:`~skelaug_contrib.config.DataConfig`.
-        size: likewise.
+        frames, center, stream, align, size: see :class:`~skelaug_contrib.config.DataConfig`.
     """
 
     encoder: EncoderConfig
@@ -60,9 +56,7 @@ class EncoderSpec:
 def write(path: Path, data: bytes | memoryview) -> None:
     """Write a file of a run, see :func:`skelaug.files.write`; what a killed writer of it left is removed.
 
-    Args:
-        path: the file. One process at a time writes it.
-        data: all of its content.
+    One process at a time writes a file.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; the old file is still there.
@@ -112,14 +106,12 @@ def load(path: str | Path) -> dict[str, Any]:
         raise
     except Exception as error:  # what a damaged file raises depends on where it is damaged
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CheckpointError(
-            f"{path}: not a readable checkpoint, {path.stat().st_size} bytes ({reason}); {_MEND}"
-        ) from error
+        raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); {_MEND}") from error
     if not isinstance(found, dict) or found.get("format") != _CHECKPOINT:
         raise CheckpointError(f"{path}: not a checkpoint of skelaug pretrain ({_CHECKPOINT}); {_MEND}")
-    if not isinstance(found.get("state"), dict):
+    state = found.get("state")
+    if not isinstance(state, dict):
         raise CheckpointError(f"{path}: holds no state of a run; {_MEND}")
-    state: dict[str, Any] = found["state"]
     return state
 
 
@@ -157,16 +149,8 @@ def export_encoder(
     Raises:
         OSError: see :func:`write`.
     """
-    about = {
-        "encoder": to_dict(config.encoder),
-        "skeleton": skeleton.to_dict(),
-        "frames": config.data.frames,
-        "center": config.data.center,
-        "stream": config.data.stream,
-        "channels": channels,
-        "align": config.data.align,
-        "size": config.data.size,
-    }
+    about = {name: getattr(config.data, name) for name in ("frames", "center", "stream", "align", "size")}
+    about |= {"encoder": to_dict(config.encoder), "skeleton": skeleton.to_dict(), "channels": channels}
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
     tensors = {
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)

@@ -88,10 +88,9 @@ class EncoderConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("widths", "strides"):
-            if getattr(self, name) is not None and self.name != "stgcn":
-                raise ValueError(
-                    f"encoder({name}={getattr(self, name)!r}): only stgcn has {name}, the encoder is {self.name}"
-                )
+            value = getattr(self, name)
+            if value is not None and self.name != "stgcn":
+                raise ValueError(f"encoder({name}={value!r}): only stgcn has {name}, the encoder is {self.name}")
         if self.widths and self.strides and len(self.widths) != len(self.strides):
             raise ValueError(
                 f"encoder(widths={self.widths}, strides={self.strides}): needs one stride a block, got "
@@ -176,12 +175,7 @@ class OptimizerConfig(Checked):
             raise ValueError("optimizer(nesterov=True, momentum=0): Nesterov's momentum needs a momentum above 0")
 
     def rate(self, step: int, steps_per_epoch: int, total: int) -> float:
-        """The learning rate of a step (from 0): a function of it alone, so that a schedule has no state to lose.
-
-        Args:
-            step: the step.
-            steps_per_epoch: in which milestones are counted.
-            total: steps of the whole run.
+        """The learning rate of a step (from 0) of ``total``; milestones are epochs of ``steps_per_epoch`` steps.
 
         Example:
             >>> warm = OptimizerConfig(lr=0.1, warmup_steps=10, schedule="cosine")
@@ -262,14 +256,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    """The settings in which two runs differ, except those that change nothing of what is learned.
-
-    Args:
-        ours: one configuration, see :func:`to_dict`.
-        theirs: the other.
-
-    Returns:
-        One text a setting, such as ``"optimizer.lr: 0.1, was 0.2"``.
+    """One text a setting in which two runs, by :func:`to_dict`, differ, but for those that change nothing learned.
 
     Example:
         >>> differences({"seed": 1, "log_every": 1}, {"seed": 0, "log_every": 50})

@@ -53,12 +53,7 @@ def sections(count: int = 9, share: float = 0.6, frames: int = 24) -> SkeletonBa
 
 
 def seen_from(batch: SkeletonBatch, cameras: Sequence[tuple[float, float]]) -> SkeletonBatch:
-    """The batch once for each camera.
-
-    Args:
-        batch: y up.
-        cameras: ``(about, above)``, degrees about the vertical y axis, then about x.
-    """
+    """The batch, y up, once for each camera: ``(about, above)``, degrees about the vertical y axis, then about x."""
     seen = []
     for about, above in cameras:
         turn = space.rotation_matrix(torch.tensor([[0.0, math.radians(about), 0.0]]))

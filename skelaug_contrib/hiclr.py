@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from skelaug import GrowingPolicy, SkeletonBatch, check
 from skelaug.policy import acts_on_graph
-from skelaug.random import fold_in
 from skelaug.transforms import PersonDrop, PersonSwap
 from skelaug_contrib import arguments
 from skelaug_contrib.losses import DIRECTIONS, hierarchical_losses, nearest
@@ -117,7 +116,11 @@ class HiCLR(nn.Module):
         clips: Any = self._enter(batch, people, keys, generator)
         if any(isinstance(module, PersonDrop | PersonSwap) for module in self.policy.modules()):
             people = None  # the slots that the loader listed are not those of the views
-        queries = [self.query(view, people) for view in self._views(clips, generator, keys)]
+        if self.method == "naive":
+            views = [self.policy[-1](clips, generator=generator, keys=keys)]
+        else:
+            views = self.policy.views(clips, generator=generator, keys=keys)
+        queries = [self.query(view, people) for view in views]
         if self.training:
             self.key.update(self.query)
         with torch.no_grad():
@@ -156,14 +159,6 @@ class HiCLR(nn.Module):
         if generator is not None:
             arguments.instance("HiCLR", "generator", generator, torch.Generator, "a torch.Generator")
         return batch
-
-    def _views(
-        self, batch: Tensor | SkeletonBatch, generator: torch.Generator | None, keys: Tensor | None
-    ) -> list[Any]:
-        if self.method != "naive":
-            return self.policy.views(batch, generator=generator, keys=keys)
-        last = len(self.policy) - 1
-        return [self.policy[last](batch, generator=generator, keys=None if keys is None else fold_in(keys, last))]
 
 
 class _Branch(nn.Module):

@@ -52,11 +52,7 @@ class MomentumEncoder(nn.Module):
             return self.encoder(*args, **kwargs)
 
     def update(self, encoder: nn.Module) -> None:
-        """Move every parameter a step towards that of ``encoder``.
-
-        Args:
-            encoder: the followed module; its parameters must have the names and shapes of the copy's.
-        """
+        """Move every parameter a step towards that of ``encoder``, which must have the same names and shapes."""
         arguments.instance("MomentumEncoder.update", "encoder", encoder, nn.Module, "a torch.nn.Module")
         ours, theirs = dict(self.encoder.named_parameters()), dict(encoder.named_parameters())
         for name in ours | theirs:

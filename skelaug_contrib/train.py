@@ -85,14 +85,12 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
         nesterov=settings.nesterov,
     )
     state = _find_run(out, config, about, resume)
+    model, optimizer = fabric.setup(method, optimizer)
     step, seconds = 0, 0.0
     if state is not None:
         with checkpoint.restoring(out / "checkpoint.pt"):
             step, seconds = state["step"], state["seconds"]
             method.load_state_dict(state["model"])
-    model, optimizer = fabric.setup(method, optimizer)
-    if state is not None:
-        with checkpoint.restoring(out / "checkpoint.pt"):
             optimizer.load_state_dict(state["optimizer"])  # onto the device of the weights
             fabric.strategy.precision.load_state_dict(state["precision"])
     data = config.data
@@ -188,11 +186,6 @@ def build_policy(config: PretrainConfig, skeleton: Skeleton, encoder: nn.Module)
 def build_model(config: PretrainConfig, skeleton: Skeleton, channels: int = 3) -> HiCLR:
     """The method of a configuration, with fresh weights from torch's global generator.
 
-    Args:
-        config: the settings.
-        skeleton: of the data.
-        channels: coordinates of a joint.
-
     Example:
         >>> from skelaug_contrib.config import DataConfig, EncoderConfig
         >>> config = PretrainConfig(DataConfig("data"), EncoderConfig(widths=(8, 8)))
@@ -226,9 +219,8 @@ def _launch(config: PretrainConfig) -> Fabric:
     started = int(os.environ.get("WORLD_SIZE", processes))
     if started != processes:
         raise TrainingError(
-            f"{started} processes were started from outside (WORLD_SIZE), the configuration says {processes}: devices "
-            f"{config.devices} × nodes {config.nodes}; make --devices what torchrun's --nproc-per-node is, and --nodes "
-            f"what --nnodes is"
+            f"{started} processes were started from outside (WORLD_SIZE), the configuration says {processes}; make "
+            f"--devices what torchrun's --nproc-per-node is, and --nodes what --nnodes is"
         )
     accelerator = torch.accelerator.current_accelerator()
     on_cpu = config.accelerator == "cpu" or accelerator is None
@@ -260,10 +252,8 @@ def _describe(dataset: PreparedDataset, train: Any) -> str:
     """The data in a line, such that a resumed run notices others: a checksum of clips, labels and split is in it."""
     parts = [dataset.length, dataset.label, train, dataset.x[train[0]], dataset.x[train[-1]]]
     seen = b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + "\n".join(dataset.names).encode()
-    return (
-        f"{len(train)} training clips of {len(dataset)}, skeleton {dataset.skeleton.name}, checksum "
-        f"{zlib.crc32(seen):08x}"
-    )
+    clips = f"{len(train)} training clips of {len(dataset)}"
+    return f"{clips}, skeleton {dataset.skeleton.name}, checksum {zlib.crc32(seen):08x}"
 
 
 def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> dict[str, Any] | None:
@@ -308,10 +298,10 @@ def _measure(losses: dict[str, Tensor], step: int, epoch: int, out: Path) -> dic
     values = torch.stack([losses["loss"], losses["info"], *losses["consistency"]]).float()
     loss, info, *consistency = distributed.gather(values[None]).mean(0).tolist()
     if not abs(loss) < float("inf"):
-        saved = f"the checkpoint in {out} is of an earlier step" if (out / "checkpoint.pt").exists() else ""
+        saved = f" (the checkpoint in {out} is of an earlier step)" if (out / "checkpoint.pt").exists() else ""
         raise TrainingError(
             f"the loss is {loss} at step {step} (epoch {epoch}): training has diverged; start anew with a smaller "
-            f"optimizer.lr or more optimizer.warmup_steps" + (f" ({saved})" if saved else "")
+            f"optimizer.lr or more optimizer.warmup_steps{saved}"
         )
     return {"loss": loss, "info": info, "consistency": consistency}
 

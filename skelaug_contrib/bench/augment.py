@@ -96,15 +96,7 @@ def with_compiled(policy: GrowingPolicy | Transform, x: Tensor) -> Call:
 def measure_section(
     section: str, setting: Setting, rounds: int, *, compiled: bool = False, only: str = ""
 ) -> list[Row]:
-    """The rows of one section.
-
-    Args:
-        section: one of :data:`SECTIONS`.
-        setting: of the batch.
-        rounds: turns of each contestant.
-        compiled: beside the presets of :data:`COMPILED`, race the same compiled.
-        only: part of the names to measure.
-    """
+    """The rows of one section: of what has ``only`` in its name; with ``compiled``, some are raced compiled too."""
     x = setting.data()
     usable = {name: call for name, call in calls(section, setting.skeleton, x).items() if only in name}
     if not usable:

@@ -25,11 +25,7 @@ def step(form: str, length: int, device: torch.device, batch: int = 128, dim: in
     def unit(rows: int) -> torch.Tensor:
         return normalize(torch.randn(rows, dim, generator=generator), dim=1).to(device)
 
-    if device == META:
-        views = [torch.empty(batch, dim, device=device, requires_grad=True) for _ in range(3)]
-        key, queue = torch.empty(batch, dim, device=device), torch.empty(length, dim, device=device)
-    else:
-        views, key, queue = [unit(batch).requires_grad_() for _ in range(3)], unit(batch), unit(length)
+    views, key, queue = [unit(batch).requires_grad_() for _ in range(3)], unit(batch), unit(length)
 
     def run() -> None:
         info, consistency = FORMS[form](views, key, queue)

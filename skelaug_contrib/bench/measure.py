@@ -131,10 +131,6 @@ def launches(call: Callable[[], Any], device: torch.device) -> Counter[str]:
     (the paths that a CPU takes because it can look at its data are not taken). Counted is every operation whose result
     lies on the device, less those that only make a view of a tensor, or room for one. A few count as one although they
     launch several kernels (a sort does), so the number is a lower bound.
-
-    Args:
-        call: works on tensors of ``device``.
-        device: a CUDA device, or ``meta``.
     """
     if device.type == "cuda":
         call()
@@ -167,5 +163,4 @@ def _launches(func: Any) -> bool:
     name = func.overloadpacket.__name__
     if name in ("_unsafe_view", "lift_fresh", "detach", "resize_", "set_") or "empty" in name:
         return False
-    views = [r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns]
-    return not any(views)
+    return not any(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns)

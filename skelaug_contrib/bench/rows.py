@@ -99,15 +99,8 @@ def measure(
 ) -> list[Row]:
     """Race contestants and say what each costs.
 
-    Args:
-        section: of the rows.
-        contestants: what to call, by name.
-        setting: of the rows.
-        device: where they work.
-        rounds: of the race.
-        clone: joins the race, to give the ratios to it.
-        on_meta: the same calls on tensors of the device ``meta``, to count launches where there is no GPU.
-        memory: measure the peak too.
+    ``clone`` joins the race, to give the ratios to it. ``on_meta`` are the same calls on the device ``meta``, to
+    count launches where there is no GPU. With ``memory`` the peak is measured too.
     """
     times = race({**contestants, **({"": clone} if clone else {})}, rounds, device)
     rows = []

@@ -253,19 +253,13 @@ def refusing() -> Iterator[None]:
 
 
 class Report:
-    """Scores by part and seed, as a table and as JSON.
-
-    Args:
-        command: which command it is.
-        task: what is evaluated.
-        about: further facts, for the JSON file: the run, the options, the schedule.
-    """
+    """Scores of a command by part and seed, as a table and as JSON; ``about`` holds further facts for the latter."""
 
     def __init__(self, command: str, task: Task, about: Mapping[str, Any]) -> None:
         self.task = task
         left_out = ("out", "seeds", "workers", *_SCHEDULE)
         facts = {name: value for name, value in about.items() if name not in left_out}
-        self.about = {"command": command, **_jsonable(facts), "skelaug": skelaug.__version__}
+        self.about = {"command": command, **facts, "skelaug": skelaug.__version__}
         self.scores: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.chosen: list[Any] = []
 
@@ -292,7 +286,7 @@ class Report:
             print("There are no validation subjects, so nothing was chosen; the test part was used once.", end=" ")
         print(_REFERENCE)
         if out is not None:
-            files.write(out, (json.dumps(self._dict(), indent=2) + "\n").encode())
+            files.write(out, (json.dumps(self._dict(), indent=2, default=_plain) + "\n").encode())
             print(f"wrote {out}")
 
     def _table(self) -> str:
@@ -324,10 +318,6 @@ def _summary(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": statistics.mean(values), "std": std, "each": list(values)}
 
 
-def _jsonable(about: Mapping[str, Any]) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, Schedule):
-            return asdict(value)
-        return str(value) if isinstance(value, Path | torch.device) else value
-
-    return {name: plain(value) for name, value in about.items()}
+def _plain(value: Any) -> Any:
+    """What JSON has no form for: a schedule; a path or a device."""
+    return asdict(value) if isinstance(value, Schedule) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -84,7 +85,14 @@ def _numbers(text: str) -> list[int]:
 
 def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> None:
     """Prepare data of one kind, and say what came out."""
-    make = _npz if kind == "npz" else _known(kind)
+    skeleton = options.pop("skeleton", None)
+    make: Callable[..., PreparedDataset]
+    if kind == "npz":
+        make = functools.partial(from_npz, raw, out, None if skeleton is None else find_skeleton(skeleton))
+    elif raw.exists():
+        make = functools.partial(prepare, SOURCES[kind](raw), out)
+    else:
+        raise Refused(f"{raw}: no such folder")
     with tqdm(unit=" clips" if kind == "npz" else " files", disable=None, file=sys.stderr) as bar:
 
         def progress(done: int, total: int, faults: int = 0) -> None:
@@ -96,25 +104,12 @@ def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> Non
                 bar.set_postfix(faults=faults)
 
         try:
-            dataset = make(raw, out, overwrite=overwrite, progress=progress, **options)
+            dataset = make(overwrite=overwrite, progress=progress, **options)
         except WorkerDied as error:
             raise Refused(str(error)) from error
     print(describe(dataset))
     lines = _report(dataset)
     print("\n".join([*lines, f"wrote {out}" + (" (report.json there names each)" if lines else "")]))
-
-
-def _npz(raw: Path, out: Path, skeleton: str | None, **options: Any) -> PreparedDataset:
-    return from_npz(raw, out, None if skeleton is None else find_skeleton(skeleton), **options)
-
-
-def _known(name: str) -> Callable[..., PreparedDataset]:
-    def make(raw: Path, out: Path, **options: Any) -> PreparedDataset:
-        if not raw.exists():
-            raise Refused(f"{raw}: no such folder")
-        return prepare(SOURCES[name](raw), out, **options)
-
-    return make
 
 
 def describe(dataset: PreparedDataset) -> str:

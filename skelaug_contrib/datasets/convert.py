@@ -27,7 +27,7 @@ _NUMBERS, _TEXTS = ("length", "label", "subject", "view", "episode"), ("name", "
 
 @dataclass(frozen=True)
 class NpzSource:
-    """The clips of a ``.npz`` file, opened by :meth:`open`; one unit, for a compressed array is read from its start."""
+    """The clips of a ``.npz`` file; one unit, for a compressed array is read from its start."""
 
     array: SequenceFile = field(repr=False)
     skeleton: Skeleton
@@ -36,39 +36,6 @@ class NpzSource:
     columns: Mapping[str, Ints] = field(repr=False)
     splits: Splits
     progress: Callable[[int, int], object] | None = field(repr=False)
-
-    @classmethod
-    def open(
-        cls,
-        path: str | Path,
-        skeleton: Skeleton | None = None,
-        *,
-        train_views: Sequence[int] | None = None,
-        train_subjects: Sequence[int] | None = None,
-        progress: Callable[[int, int], object] | None = None,
-    ) -> NpzSource:
-        """Look at all arrays but x, and check them; for the arguments see :func:`from_npz`."""
-        path = Path(path)
-        if path.suffix != ".npz":
-            raise ArrayError(f"{path}: expected a .npz file of x, label and perhaps more; numpy.savez writes one")
-        array = SequenceFile.open(path, member="x")
-        held, count = set(array_names(path)), array.count
-        found = {name: StoredArray.open(path, name).load() for name in (*_NUMBERS, "lengths", *_TEXTS) if name in held}
-        if "label" not in found:
-            raise ArrayError(
-                f"{path}: has no array 'label', the class index of each clip; it holds x, {', '.join(found)}"
-            )
-        found.setdefault("length", found.pop("lengths", np.ones(count, np.int64)))
-        columns = {name: to_ints(path, name, found[name]) for name in _NUMBERS if name in found}
-        texts = {name: to_strings(path, name, found[name].tolist()) for name in _TEXTS if name in found}
-        bones = _skeleton(path, skeleton, texts.get("joint_names"))
-        names = texts.get("name", tuple(f"clip_{i}" for i in range(count)))
-        class_names = texts.get("class_names", tuple(f"class_{i}" for i in range(columns["label"].max() + 1)))
-        splits = _splits(path, columns, train_views, train_subjects)
-        check_parts(path, (count, *array.shape), columns, names, class_names, bones, splits)
-        if not {"length", "lengths"} & held:
-            del columns["length"]  # to be found in x
-        return cls(array, bones, class_names, names, columns, splits, progress)
 
     def units(self) -> list[Unit]:
         """The file."""
@@ -142,7 +109,25 @@ def from_npz(
         ArrayError: no such file, an array is missing or off; the message says which.
         OSError: the folder exists, or cannot be written.
     """
-    source = NpzSource.open(path, skeleton, train_views=train_views, train_subjects=train_subjects, progress=progress)
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise ArrayError(f"{path}: expected a .npz file of x, label and perhaps more; numpy.savez writes one")
+    array = SequenceFile.open(path, member="x")
+    held, count = set(array_names(path)), array.count
+    found = {name: StoredArray.open(path, name).load() for name in (*_NUMBERS, "lengths", *_TEXTS) if name in held}
+    if "label" not in found:
+        raise ArrayError(f"{path}: has no array 'label', the class index of each clip; it holds x, {', '.join(found)}")
+    found.setdefault("length", found.pop("lengths", np.ones(count, np.int64)))
+    columns = {name: to_ints(path, name, found[name]) for name in _NUMBERS if name in found}
+    texts = {name: to_strings(path, name, found[name].tolist()) for name in _TEXTS if name in found}
+    bones = _skeleton(path, skeleton, texts.get("joint_names"))
+    names = texts.get("name", tuple(f"clip_{i}" for i in range(count)))
+    class_names = texts.get("class_names", tuple(f"class_{i}" for i in range(columns["label"].max() + 1)))
+    splits = _splits(path, columns, train_views, train_subjects)
+    check_parts(path, (count, *array.shape), columns, names, class_names, bones, splits)
+    if not {"length", "lengths"} & held:
+        del columns["length"]  # to be found in x
+    source = NpzSource(array, bones, class_names, names, columns, splits, progress)
     return prepare(source, out, strict=True, overwrite=overwrite, **options)
 
 

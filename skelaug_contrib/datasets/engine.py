@@ -9,7 +9,7 @@ import re
 import signal
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import replace
@@ -105,11 +105,8 @@ def prepare(
         try:
             made.write(out, frames=frames, overwrite=overwrite)
         except OSError as error:
-            raise OSError(
-                error.errno,
-                f"{out} cannot be written: {error.strerror}; what was read is kept in {folder.path}: mend that, and "
-                f"give the same command again",
-            ) from error
+            kept = f"what was read is kept in {folder.path}: mend that, and give the same command again"
+            raise OSError(error.errno, f"{out} cannot be written: {error.strerror}; {kept}") from error
         folder.remove()
     return PreparedDataset.open(out)
 
@@ -263,21 +260,17 @@ class _Assembly:
             yield x if frames is None else _resized(x, frames)
 
     def _report(self) -> dict[str, Any]:
-        notes = [(row.name, note) for row in self.rows for note in row.notes]
+        notes = [[row.name, note] for row in self.rows for note in row.notes]
         return {
             "source": type(self.source).__name__,
             "skelaug": skelaug.__version__,
             "files": self.files,
             "recordings": self.recordings,
             "clips": len(self.rows),
-            "faults": _listed(self.faults),
-            "dropped": _listed(self.dropped),
+            "faults": _counted([fault.reason for fault in self.faults], list(map(str, self.faults))),
+            "dropped": _counted([fault.reason for fault in self.dropped], list(map(str, self.dropped))),
             "left_out_of_test": self.untested,
-            "notes": {
-                "count": len(notes),
-                "reasons": _reasons(note for _, note in notes),
-                "each": [[name, note] for name, note in notes],
-            },
+            "notes": _counted([note for _, note in notes], notes),
             "findings": self.findings.to_dict(),
         }
 
@@ -302,15 +295,8 @@ def _resized(x: Floats, frames: int) -> Floats:
     return y
 
 
-def _listed(faults: Sequence[Fault]) -> dict[str, Any]:
-    return {
-        "count": len(faults),
-        "reasons": _reasons(fault.reason for fault in faults),
-        "each": [str(fault) for fault in faults],
-    }
-
-
-def _reasons(texts: Iterable[str]) -> Mapping[str, int]:
-    """How often each was given, whatever its numbers; most frequent first."""
-    counted = Counter(re.sub(r"\d+(\.\d+)?", "#", text) for text in texts)
-    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+def _counted(reasons: Sequence[str], each: Sequence[Any]) -> dict[str, Any]:
+    """The number of them, how often each reason was given whatever its numbers (most frequent first), and each."""
+    counts = Counter(re.sub(r"\d+(\.\d+)?", "#", reason) for reason in reasons)
+    frequent = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return {"count": len(each), "reasons": frequent, "each": each}

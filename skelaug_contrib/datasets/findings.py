@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ SHORT = 4
 #: A joint that moves further from a frame to the next has jumped: 1 m, 30 m/s at the Kinect's rate.
 JUMP = 1.0
 _SHOWN = 3  # names in a line of text
-_PART = 1 << 25  # bytes of x that are looked at a time
 
 Splits = Mapping[str, Mapping[str, Ints]]
 
@@ -162,11 +161,7 @@ def find(
 
 
 def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | None = None) -> Findings:
-    """Look at every clip of a prepared data set, part by part.
-
-    Args:
-        dataset: opened.
-        progress: called with the number of clips done and their total.
+    """Look at every clip of a prepared data set; ``progress`` is called with the number of clips done and their total.
 
     Example:
         >>> import tempfile, skelaug
@@ -182,27 +177,15 @@ def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | N
         [3]
     """
     seen = []
-    for i, clip in enumerate(_clips(dataset)):
-        seen.append(facts_of(clip))
+    for i in range(len(dataset)):
+        seen.append(facts_of(dataset.clip(i)))
         if progress is not None:
             progress(i + 1, len(dataset))
     facts, poses = zip(*seen, strict=True)
     performance = None
     if dataset.subject is not None and dataset.episode is not None:
         performance = np.stack([dataset.label, dataset.subject, dataset.episode], 1)
-
-    def read(i: int) -> Floats:
-        return np.asarray(dataset.x[i, :, : dataset.length[i]])
-
-    return find(dataset.names, facts, poses, read, dataset.splits, performance)
-
-
-def _clips(dataset: PreparedDataset) -> Iterable[Floats]:
-    step = max(1, _PART // max(1, dataset.x[:1].nbytes))
-    for start in range(0, len(dataset), step):
-        part = np.asarray(dataset.x[start : start + step])
-        for clip, length in zip(part, dataset.length[start : start + step], strict=True):
-            yield clip[:, :length]
+    return find(dataset.names, facts, poses, dataset.clip, dataset.splits, performance)
 
 
 def _shared(group: Ints, parts: Mapping[str, Ints]) -> Ints:

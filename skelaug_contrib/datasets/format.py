@@ -29,14 +29,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from skelaug.arrays import ArrayError
 from skelaug.files import Output
-from skelaug.random import keys
 from skelaug.skeleton import Skeleton
 
-__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "split", "to_ints", "to_strings", "write"]
+__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "to_ints", "to_strings", "write"]
 
 FORMAT, VERSION = "skelaug prepared dataset", 1
 _REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
@@ -59,11 +57,8 @@ class PreparedDataset:
     Attributes:
         path: its folder.
         x: float32 ``(S, C, T, V, M)``, memory-mapped; sequences as they were recorded.
-        length: int64 ``(S,)``, valid frames.
-        label: int64 ``(S,)``, index into ``class_names``.
-        subject: int64 ``(S,)``, or None where it is not known.
-        view: int64 ``(S,)``, the camera, or None.
-        episode: int64 ``(S,)``, the repetition, or None.
+        length, label: int64 ``(S,)``, as in the table above.
+        subject, view, episode: likewise, or None where they are not known.
         names: of the clips.
         class_names: of the classes.
         skeleton: what the V joints are.
@@ -72,19 +67,11 @@ class PreparedDataset:
 
     Example:
         >>> import tempfile, skelaug
-        >>> clips = skelaug.synthetic_motion(skelaug.skeletons["ntu25"], 4, 20)
+        >>> x = skelaug.synthetic_motion(skelaug.skeletons["ntu25"], 4, 20).x.numpy()
+        >>> columns = {"length": [20] * 4, "label": [0, 1, 0, 1], "subject": [1, 1, 2, 2]}
+        >>> about = {"names": list("abcd"), "class_names": ["wave", "kick"], "skeleton": skelaug.skeletons["ntu25"]}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(
-        ...         f"{folder}/four",
-        ...         x=clips.x.numpy(),
-        ...         length=[20] * 4,
-        ...         label=[0, 1, 0, 1],
-        ...         names=list("abcd"),
-        ...         class_names=["wave", "kick"],
-        ...         skeleton=skelaug.skeletons["ntu25"],
-        ...         subject=[1, 1, 2, 2],
-        ...         splits={"xsub": {"train": [0, 1], "test": [2, 3]}},
-        ...     )
+        ...     write(f"{folder}/four", x=x, splits={"xsub": {"train": [0, 1], "test": [2, 3]}}, **columns, **about)
         PreparedDataset('...four': 4 clips (3, 20, 25, 1), 2 classes; xsub)
     """
 
@@ -114,10 +101,8 @@ class PreparedDataset:
         columns = {name: _load(path / f"{name}.npy") for name in _REQUIRED}
         columns |= {name: _load(path / f"{name}.npy") for name in _OPTIONAL if (path / f"{name}.npy").exists()}
         if not isinstance(x, np.memmap) or x.dtype != np.float32 or x.ndim != 5 or not x.flags.c_contiguous:
-            raise ArrayError(
-                f"{path / 'x.npy'}: must be float32 (S, C, T, V, M) in C order, got {x.dtype} {x.shape}; prepare the "
-                f"data anew"
-            )
+            wanted = "must be float32 (S, C, T, V, M) in C order"
+            raise ArrayError(f"{path / 'x.npy'}: {wanted}, got {x.dtype} {x.shape}; prepare the data anew")
         counts = dict(zip(_COUNTS, x.shape, strict=True))
         if about["counts"] != counts:
             raise ArrayError(f"{path}: dataset.json promises {about['counts']}, x.npy holds {counts}: files are mixed")
@@ -133,6 +118,10 @@ class PreparedDataset:
 
     def __len__(self) -> int:
         return len(self.length)
+
+    def clip(self, i: int) -> Floats:
+        """Clip i, float32 ``(C, T, V, M)``, without what follows its length."""
+        return np.asarray(self.x[i, :, : self.length[i]])
 
     def __reduce__(self) -> Any:
         return PreparedDataset.open, (self.path,)
@@ -229,65 +218,6 @@ def write(
     return PreparedDataset.open(path)
 
 
-def split(
-    dataset: PreparedDataset, protocol: str, *, validation_subjects: int | Sequence[int] | None = None
-) -> dict[str, Ints]:
-    """The clip indices of a protocol, with whole subjects of the training part held out for validation.
-
-    A held-out subject's clips, of all cameras and episodes, leave the training part, and those are the validation
-    part: under a cross-view protocol, its clips from the training views. The test part stays as it is.
-
-    Args:
-        dataset: opened.
-        protocol: such as ``"xview"``.
-        validation_subjects: how many, or which. A number n takes the first n of a fixed permutation of the training
-            part's subjects (sorted by ``skelaug.random.keys(0, 0, subject)``): the same ones in every run, and those
-            of n among those of n + 1. None or 0 holds nobody out.
-
-    Returns:
-        Sorted int64 indices by part: ``train``, ``test``, ``validation`` if there is one, and the protocol's other
-        parts, such as ``test_clean``.
-
-    Raises:
-        ArrayError: no such protocol, no subjects in the data, a subject that the training part lacks, or nobody would
-            be left to train on.
-    """
-    if protocol not in dataset.splits:
-        known = ", ".join(dataset.splits) or "none"
-        raise ArrayError(f"{dataset.path}: has no protocol {protocol!r}; its protocols: {known}")
-    parts = dict(dataset.splits[protocol])
-    if validation_subjects is None or (isinstance(validation_subjects, int) and validation_subjects == 0):
-        return parts
-    who = f"split(…, {protocol!r}, validation_subjects={validation_subjects!r})"
-    if dataset.subject is None:
-        raise ArrayError(f"{who}: {dataset.path} does not say who acts (no subject.npy), so nobody can be held out")
-    train = parts["train"]
-    there = np.unique(dataset.subject[train])
-    held = _held_out(who, there, validation_subjects)
-    out = np.isin(dataset.subject[train], held)
-    return {"train": train[~out], "validation": train[out]} | {k: v for k, v in parts.items() if k != "train"}
-
-
-def _held_out(who: str, there: Ints, wanted: int | Sequence[int]) -> Ints:
-    listed = ", ".join(map(str, there))
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0:
-        order: Ints = keys(0, 0, torch.from_numpy(there)).argsort().numpy()
-        held = there[order[:wanted]]
-    elif isinstance(wanted, list | tuple):
-        lost = [subject for subject in wanted if subject not in there.tolist()]
-        if lost:
-            raise ArrayError(f"{who}: the training part has no subject {lost[0]!r}; its subjects: {listed}")
-        held = np.unique(np.asarray(wanted, np.int64))
-    else:
-        raise ArrayError(f"{who}: validation_subjects must be a number of subjects ≥ 0 or a list of subjects")
-    if not 0 < len(held) < len(there):
-        raise ArrayError(
-            f"{who}: the training part has {len(there)} subjects ({listed}); hold out at least 1 and at most "
-            f"{len(there) - 1}"
-        )
-    return held
-
-
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -305,10 +235,8 @@ def _read_about(path: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ArrayError(f"{file}: does not describe a prepared data set: its format should be {FORMAT!r}")
     if about.get("version") != VERSION:
-        raise ArrayError(
-            f"{file}: format version {about.get('version')!r}, this skelaug reads version {VERSION}; prepare the data "
-            f"anew, or use the skelaug that wrote it"
-        )
+        version = f"format version {about.get('version')!r}, this skelaug reads version {VERSION}"
+        raise ArrayError(f"{file}: {version}; prepare the data anew, or use the skelaug that wrote it")
     missing = [key for key in _ABOUT if key not in about]
     if missing:
         raise ArrayError(f"{file}: lacks {', '.join(missing)}; prepare the data anew")
@@ -374,9 +302,8 @@ def check_parts(
         raise ArrayError(f"{path}: x is empty: shape {shape}")
     for name, column in columns.items():
         if column.shape != (clips,) or column.dtype != np.int64:
-            raise ArrayError(
-                f"{path}: {name} must be int64 with one entry a clip, ({clips},), got {column.dtype} {column.shape}"
-            )
+            got = f"{column.dtype} {column.shape}"
+            raise ArrayError(f"{path}: {name} must be int64 with one entry a clip, ({clips},), got {got}")
     if len(names) != clips:
         raise ArrayError(f"{path}: names must have one entry a clip, {clips}, got {len(names)}")
     if joints != len(skeleton):
@@ -462,9 +389,8 @@ def _check_values(path: Path, part: Floats, length: Ints, start: int) -> None:
     frames = np.abs(part).max((1, 3, 4), initial=0)
     wrong = np.flatnonzero(~np.isfinite(frames).all(1))
     if len(wrong):
-        raise ArrayError(
-            f"{path}: clip {start + wrong[0]} of x has values that are not finite; absence is written as 0"
-        )
+        clip = start + wrong[0]
+        raise ArrayError(f"{path}: clip {clip} of x has values that are not finite; absence is written as 0")
     wrong = np.flatnonzero(((frames != 0) & (np.arange(part.shape[2]) >= length[:, None])).any(1))
     if len(wrong):
         n = wrong[0]

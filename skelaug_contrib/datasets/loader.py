@@ -43,10 +43,6 @@ def read(dataset: PreparedDataset, ids: Sequence[int] | Ints) -> Clips:
     T is always the data set's, never that of the batch's longest clip: shapes that change from batch to batch would
     compile again and again, and what a sample's keyed augmentation draws would depend on its neighbours.
 
-    Args:
-        dataset: to read from.
-        ids: indices of clips.
-
     Raises:
         IndexError: there is no such clip.
     """
@@ -131,9 +127,7 @@ class EpochBatches(Sampler[list[int]]):
         self._epoch = check.count("set_position", "epoch", epoch, low=0)
         self._step = check.count("set_position", "step", step, low=0)
         if step > len(self):
-            raise ValueError(
-                f"set_position(step={step}): an epoch has {len(self)} steps; the data or batch has changed"
-            )
+            raise ValueError(f"set_position(step={step}): an epoch has {len(self)} steps; data or batch have changed")
 
     def __len__(self) -> int:
         """Steps of a whole epoch, wherever the position is."""

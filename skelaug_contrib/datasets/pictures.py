@@ -27,13 +27,7 @@ _NUMBERED = 400  # cells up to which a table shows its numbers
 
 
 def draw(dataset: PreparedDataset, found: Findings, *, up: str = "y") -> Iterator[tuple[str, Figure]]:
-    """Names and figures: ``lengths``, ``classes``, ``bones`` and ``clips``.
-
-    Args:
-        dataset: what to draw.
-        found: what :func:`~skelaug_contrib.datasets.findings.inspect` said of it.
-        up: the axis that points up: ``"y"``, ``"-y"`` or ``"z"``.
-    """
+    """Names and figures: ``lengths``, ``classes``, ``bones``, ``clips``; ``up`` is the axis "y", "-y" or "z"."""
     yield "lengths", _lengths(dataset, found)
     yield "classes", _classes(dataset)
     yield "bones", _bones(dataset)
@@ -102,8 +96,7 @@ def _classes(dataset: PreparedDataset) -> Figure:
 
 def _bones(dataset: PreparedDataset) -> Figure:
     chosen = _evenly(len(dataset), _MEASURED)
-    clips = (np.asarray(dataset.x[i, :, : dataset.length[i]]) for i in chosen)
-    spread = 100 * np.stack([bone_spread(clip, dataset.skeleton) for clip in clips])
+    spread = 100 * np.stack([bone_spread(dataset.clip(i), dataset.skeleton) for i in chosen])
     names = [f"{dataset.skeleton.joints[a]} – {dataset.skeleton.joints[b]}" for a, b in dataset.skeleton.bones]
     figure, axes = _figure(9, 1.5 + 0.26 * len(names))
     shown = [column[np.isfinite(column)] for column in spread.T]
@@ -116,14 +109,12 @@ def _bones(dataset: PreparedDataset) -> Figure:
 
 
 def _sheet(dataset: PreparedDataset, up: str) -> Figure:
-    from matplotlib.figure import Figure
-
     # In the order of their classes, so that all classes come in turn.
     order = np.argsort(dataset.label, kind="stable")
     chosen = order[_evenly(len(dataset), _SHEET)]
     rows = math.ceil(len(chosen) / _COLUMNS)
-    figure = Figure(figsize=(5 * _COLUMNS, 1.7 * rows + 0.8), layout="constrained")
-    cells = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
+    figure, grid = _figure(5 * _COLUMNS, 1.7 * rows + 0.8, rows, _COLUMNS)
+    cells = list(np.ravel(grid))
     for axes, i in zip(cells, chosen, strict=False):
         batch = read(dataset, [i]).batch
         axes.set_title(f"{dataset.names[i]}: {dataset.class_names[dataset.label[i]]}", fontsize=10)
@@ -142,8 +133,8 @@ def _evenly(count: int, most: int) -> Ints:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    return figure, figure.subplots(rows, columns)

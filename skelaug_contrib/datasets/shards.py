@@ -176,11 +176,8 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
         tensors["about"] = np.frombuffer(json.dumps(about, default=int).encode(), np.uint8)
         write(file, safetensors.numpy.save(tensors))
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{file.parent} cannot be written: {error.strerror}; what is done is kept there: mend that, "
-            f"and give the same command again",
-        ) from error
+        kept = "what is done is kept there: mend that, and give the same command again"
+        raise OSError(error.errno, f"{file.parent} cannot be written: {error.strerror}; {kept}") from error
     return len(rows), len(faults)
 
 

@@ -118,13 +118,9 @@ def _candidates(
 
 
 def _meet(a: Floats, b: Floats, shift: int, tolerance: float) -> bool:
-    """Whether the other poses that two clips have of the same frames are alike: spares reading most who only begin so.
+    """Whether the poses of the shorter clip, ``a``, are alike those of the longer one, ``b``, where it begins there.
 
-    Args:
-        a: of the shorter one.
-        b: of the longer one.
-        shift: where it begins there.
-        tolerance: see :func:`near_groups`.
+    This spares reading most clips that only begin alike.
     """
     if shift % STRIDE:
         return True
@@ -135,12 +131,9 @@ def _meet(a: Floats, b: Floats, shift: int, tolerance: float) -> bool:
 
 def _rank(rows: Floats) -> Ints:
     """For each row, how many equal ones come before it."""
-    _, kind = np.unique(
-        np.ascontiguousarray(rows).view(f"V{rows.itemsize * rows.shape[1]}").ravel(), return_inverse=True
-    )
-    order = np.argsort(kind, kind="stable")
-    start = np.flatnonzero(np.r_[True, np.diff(kind[order]) != 0])
-    rank = np.arange(len(rows)) - np.repeat(start, np.diff(np.r_[start, len(rows)]))
-    found = np.empty_like(rank)
-    found[order] = rank
-    return found
+    order = np.lexsort(rows.T)
+    new = np.ones(len(rows), bool)
+    new[1:] = (np.diff(rows[order], axis=0) != 0).any(1)
+    place, rank = np.arange(len(rows)), np.empty(len(rows), np.int64)
+    rank[order] = place - np.maximum.accumulate(np.where(new, place, 0))
+    return rank

@@ -119,17 +119,11 @@ def _over_ranks(mean: Tensor, var: Tensor, count: Tensor) -> tuple[Tensor, Tenso
 
 
 def sync_batch_norm(module: nn.Module) -> nn.Module:
-    """Make every batch norm one whose statistics span all ranks, on CPU (gloo) as well as on GPUs.
+    """Make every batch norm of a module, in place, one whose statistics span all ranks, on CPU (gloo) and GPUs.
 
     ``torch.nn.SyncBatchNorm`` refuses CPU tensors. The layers themselves become of another class, so an optimiser that
-    was built before and checkpoints of either kind still fit. Without ``torch.distributed`` the result
-    computes what the original did.
-
-    Args:
-        module: changed in place.
-
-    Returns:
-        The module.
+    was built before and checkpoints of either kind still fit. Without ``torch.distributed`` the module, which is
+    returned, computes what it did.
 
     Example:
         >>> model = sync_batch_norm(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)))

@@ -50,16 +50,10 @@ def embed(
         >>> import tempfile
         >>> from skelaug_contrib.datasets import preparation, write
         >>> skeleton = skelaug.skeletons["ntu25"]
+        >>> about = {"length": [20, 20], "label": [0, 1], "names": ["a", "b"], "class_names": ["wave", "kick"]}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     clips = write(
-        ...         f"{folder}/two",
-        ...         x=skelaug.synthetic_motion(skeleton, 2, 20).x.numpy(),
-        ...         length=[20, 20],
-        ...         label=[0, 1],
-        ...         names=["a", "b"],
-        ...         class_names=["wave", "kick"],
-        ...         skeleton=skeleton,
-        ...     )
+        ...     x = skelaug.synthetic_motion(skeleton, 2, 20).x.numpy()
+        ...     clips = write(f"{folder}/two", x=x, skeleton=skeleton, **about)
         ...     embed(Coordinates(), clips, [1, 0], preparation(skeleton, frames=10)).shape
         torch.Size([2, 750])
     """

@@ -104,7 +104,7 @@ def finetune(
     ready = prepare if prepare_train is None else prepare_train
     slots_move = any(isinstance(module, PersonDrop | PersonSwap) for module in ready.modules())
     where = torch.device(device)
-    with torch.random.fork_rng(devices=[] if where.type == "cpu" else [where], device_type=_accelerator(where)):
+    with torch.random.fork_rng(devices=[] if where.type == "cpu" else [where], device_type=where.type):
         torch.manual_seed(seed)
         model = Classifier(copy.deepcopy(encoder).requires_grad_(True), classes).to(where)
         for module in model.modules():
@@ -130,11 +130,6 @@ def finetune(
         held_out = validation is not None and len(validation)
         with progress:
             return fit("finetune", model, schedule, losses, score if held_out else None)
-
-
-def _accelerator(device: torch.device) -> str:
-    """What ``fork_rng`` wants to hear on a machine that may have no accelerator."""
-    return "cuda" if device.type == "cpu" else device.type
 
 
 def labelled(labels: Any, indices: Any, share: float, seed: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:

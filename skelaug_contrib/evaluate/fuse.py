@@ -80,11 +80,9 @@ def _check_logits(who: str, logits: Sequence[Tensor]) -> None:
         raise ValueError(
             f"{who}(logits=…): logits must be a list of one tensor (S, classes) a stream, of at least one stream"
         )
+    samples, classes = arguments.tensor(who, "logits", logits[0], "S classes").shape
     for stream in logits:
-        arguments.tensor(who, "logits", stream, "S classes")
-        arguments.tensor(
-            who, "logits", stream, "S classes", like=logits[0], S=len(logits[0]), classes=logits[0].shape[1]
-        )
+        arguments.tensor(who, "logits", stream, "S classes", like=logits[0], S=samples, classes=classes)
 
 
 def _grid(streams: int) -> list[tuple[float, ...]]:

@@ -72,7 +72,11 @@ def linear_probe(
     x, y = (features.detach().float() - mean) * scale, labels.to(features.device)
     held = None if validation is None else (validation[0].float() - mean) * scale
     generator = torch.Generator().manual_seed(seed)
-    model = _linear(x.shape[1], classes, generator).to(x.device)
+    # Without its own start, which would draw from the global generator.
+    model: nn.Linear = nn.utils.skip_init(nn.Linear, x.shape[1], classes)  # type: ignore[no-untyped-call]
+    nn.init.normal_(model.weight, std=0.01, generator=generator)
+    nn.init.zeros_(model.bias)
+    model.to(x.device)
 
     def losses(epoch: int) -> Iterator[Tensor]:
         order = torch.randperm(len(x), generator=generator).to(x.device)
@@ -95,15 +99,6 @@ def _spread(features: Tensor) -> tuple[Tensor, Tensor]:
     mean, deviation = features.detach().float().mean(0), features.detach().float().std(0, correction=0)
     varies = deviation > 1e-6 * torch.maximum(deviation.max(), mean.abs())
     return mean, torch.where(varies, 1 / deviation, 0)
-
-
-def _linear(width: int, classes: int, generator: torch.Generator) -> nn.Linear:
-    with torch.device("meta"):  # its own start would draw from the global generator
-        model = nn.Linear(width, classes)
-    model.to_empty(device="cpu")
-    nn.init.normal_(model.weight, std=0.01, generator=generator)
-    nn.init.zeros_(model.bias)
-    return model
 
 
 def ridge(train_x: Tensor, train_y: Tensor, x: Tensor, strength: float = 1.0) -> Tensor:

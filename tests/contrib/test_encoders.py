@@ -146,7 +146,7 @@ def test_unpacked_equals_packed(make: Make, train: bool, monkeypatch: pytest.Mon
     slots = people(SkeletonBatch(x).mask)
     assert slots.tolist() == [0, 1, 2, 5]
     given = copy.deepcopy(packed.eval()).train(train)
-    monkeypatch.setattr(persons, "known", lambda keep: None)
+    monkeypatch.setattr(persons.host, "readable", lambda value: False)
     for encoder, out in ((unpacked, unpacked(x)), (listed, listed(x, slots))):
         assert_close(out, expected)
         assert (out[3] == 0).all()
@@ -236,7 +236,7 @@ def test_graphs_of_samples_and_layers(make: Make) -> None:
 def test_takes_what_the_transforms_of_the_graph_make(make: Make) -> None:
     encoder = make()
     transform = skelaug.Compose([t(0.5, graph=encoder.graph, layers=encoder.layers) for t in (DropEdges, AddEdges)])
-    batch = transform(crowd())
+    batch = transform(SkeletonBatch(crowd()))
     assert batch.graph.shape == (4, encoder.layers, *encoder.graph.shape)
     out = encoder(batch)
     assert torch.isfinite(out).all() and not torch.allclose(out, encoder(crowd()))

@@ -252,9 +252,8 @@ def test_the_same_performance_on_both_sides(tmp_path: Path) -> None:
     assert open_and_inspect(tmp_path / "b")[1].repeated["xview"].tolist() == [], "not known without the episode"
 
 
-def test_parts_change_nothing(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_told_clip_by_clip(planted: Path) -> None:
     whole = open_and_inspect(planted)[1].to_dict()
-    monkeypatch.setattr("skelaug_contrib.datasets.findings._PART", 1)
     seen = []
     from skelaug_contrib.datasets import PreparedDataset
 

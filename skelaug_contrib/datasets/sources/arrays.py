@@ -47,9 +47,39 @@ def _one(root: Path, name: str, what: str) -> Path:
     return files[0]
 
 
-def _names(count: int) -> tuple[str, ...]:
-    """NTU's, if their number says so."""
-    return ntu.class_names(count) if count in (60, 120) else tuple(f"class_{i}" for i in range(count))
+@dataclass(frozen=True)
+class _Arrays:
+    """A reader of arrays, whose V joints are those of the known skeleton named ``joints``."""
+
+    root: Path
+    joints: str = "ntu25"
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The one that was named."""
+        return skelaug.skeletons[self.joints]
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """NTU's where there are 60 or 120 classes, else numbered.
+
+        Raises:
+            ArrayError: the file that holds the labels cannot be read.
+        """
+        try:
+            count = self._count_classes()
+        except (Broken, OSError) as error:
+            raise ArrayError(f"{self.root}: the classes cannot be counted: {error}") from None
+        return ntu.class_names(count) if count in (60, 120) else tuple(f"class_{i}" for i in range(count))
+
+    def _count_classes(self) -> int:
+        raise NotImplementedError
+
+    def _check_joints(self, joints: int) -> None:
+        if joints != len(self.skeleton):
+            raise Broken(
+                f"has {joints} joints, skeleton {self.joints!r} has {len(self.skeleton)}; name another skeleton"
+            )
 
 
 def _about(name: str) -> dict[str, int]:
@@ -71,16 +101,11 @@ def _chunks(path: Path, first: int, count: int) -> list[Unit]:
     return [Unit(path, i, min(i + _CHUNK, first + count)) for i in range(first, first + count, _CHUNK)]
 
 
-def _check_skeleton(joints: int, skeleton: Skeleton) -> None:
-    if joints != len(skeleton):
-        raise Broken(f"has {joints} joints, skeleton {skeleton.name!r} has {len(skeleton)}; name another skeleton")
-
-
 # --- AimCLR, HiCLR, and others of their line --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class AimCLR:
+class AimCLR(_Arrays):
     """Files ``train_position.npy``, ``val_position.npy`` with ``train_label.pkl``, ``val_label.pkl`` in one folder.
 
     The array is ``(N, C, T, V, M)``; the pickle holds the clips' names and their labels, from 0. The folder's name is
@@ -93,25 +118,8 @@ class AimCLR:
         joints: name of the known skeleton that the V joints are.
     """
 
-    root: Path
-    joints: str = "ntu25"
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The one that was named."""
-        return skelaug.skeletons[self.joints]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """NTU's where there are 60 or 120 classes.
-
-        Raises:
-            ArrayError: no label file can be read.
-        """
-        try:
-            return _names(1 + max(max(_labels(_label_file(path))[1]) for path in self._files()))
-        except (Broken, OSError) as error:
-            raise ArrayError(f"{self.root}: the classes cannot be counted: {error}") from None
+    def _count_classes(self) -> int:
+        return 1 + max(max(_labels(_label_file(path))[1]) for path in self._files())
 
     def _files(self) -> list[Path]:
         what = "files such as train_position.npy and train_label.pkl"
@@ -141,7 +149,7 @@ class AimCLR:
             raise Broken(f"must be floating point (N, C, T, V, M), got {array.dtype} {array.shape}")
         if math.prod(one) * array.dtype.itemsize > _LIMIT or one[1] > MAX_FRAMES:
             raise Broken(f"has clips of shape {tuple(one)}, larger than any recording")
-        _check_skeleton(one[2], self.skeleton)
+        self._check_joints(one[2])
         names, labels = _labels(_label_file(unit.path))
         if len(names) != count:
             raise Broken(f"has {count} clips, {_label_file(unit.path).name} has {len(names)}")
@@ -183,10 +191,10 @@ def _is_label(label: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class CTRGCN:
+class CTRGCN(_Arrays):
     """A file such as ``NTU60_CS.npz``: ``x_train``, ``y_train``, ``x_test``, ``y_test``.
 
-    ``x`` is ``(N, T, M V 3)``, with 25 joints; ``y`` is one-hot ``(N, classes)``, or labels ``(N,)``. The name tells
+    ``x`` is ``(N, T, M V 3)``; ``y`` is one-hot ``(N, classes)``, or labels ``(N,)``. The name tells
     the protocol: CS or CSub is ``xsub``, CV is ``xview``, CSet is ``xset``, another one is ``given``. Clips have no
     names there, so they are called ``train_00000`` and so on, and nobody knows their subjects. All-zero frames at the
     end are padding.
@@ -196,28 +204,11 @@ class CTRGCN:
 
     Args:
         root: the file, or a folder with one.
+        joints: name of the known skeleton that the V joints are.
     """
 
-    root: Path
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Kinect v2's 25 joints."""
-        return skelaug.skeletons["ntu25"]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """NTU's where there are 60 or 120 classes.
-
-        Raises:
-            ArrayError: the file cannot be read.
-        """
-        path = self._file()
-        try:
-            sides = [_one_hot(path, part) for part in ("train", "test")]
-        except (Broken, OSError) as error:
-            raise ArrayError(f"{path}: {error}") from None
-        return _names(max(classes for _, classes in sides))
+    def _count_classes(self) -> int:
+        return max(_one_hot(self._file(), part)[1] for part in ("train", "test"))
 
     def _file(self) -> Path:
         return _one(self.root, r".+\.npz", "a file such as NTU60_CS.npz")
@@ -245,7 +236,7 @@ class CTRGCN:
         protocol = {"CSub": "xsub", "CS": "xsub", "CV": "xview", "CSet": "xset"}[code[0]] if code else "given"
         for part in ("train", "test"):
             array = StoredArray.open(path, f"x_{part}")
-            frames, people = _check_clips(array)
+            frames, people = _check_clips(array, len(self.skeleton))
             count = array.shape[0]
             start, stop = max(unit.start - first, 0), count if unit.stop is None else min(unit.stop - first, count)
             first += count
@@ -259,14 +250,14 @@ class CTRGCN:
                 if labels[i] < 0:
                     yield Fault(where, f"its row of y_{part} does not name one class")
                     continue
-                points = row.reshape(frames, people, ntu.JOINTS, _XYZ)
+                points = row.reshape(frames, people, len(self.skeleton), _XYZ)
                 about: dict[str, Any] = {"name": f"{part}_{i:05}", "label": int(labels[i]), "parts": {protocol: part}}
                 yield clip(where, points[: _end(points)], **about)
 
 
-def _check_clips(array: StoredArray) -> tuple[int, int]:
+def _check_clips(array: StoredArray, joints: int) -> tuple[int, int]:
     """Frames and people of clips ``(N, T, M V 3)``."""
-    each, shape = ntu.JOINTS * _XYZ, array.shape
+    each, shape = joints * _XYZ, array.shape
     if len(shape) != 3 or 0 in shape or array.dtype.kind != "f" or shape[2] % each or shape[2] > 10 * each:
         raise Broken(f"has {array.name} {array.dtype} {shape}, expected floating point (N, T, {each} a person)")
     if shape[1] > MAX_FRAMES or shape[1] * shape[2] * array.dtype.itemsize > _LIMIT:
@@ -293,7 +284,7 @@ def _one_hot(path: Path, part: str) -> tuple[npt.NDArray[np.int64], int]:
 
 
 @dataclass(frozen=True)
-class PYSKL:
+class PYSKL(_Arrays):
     """A file such as ``ntu60_3danno.pkl``: a dict of ``split`` and ``annotations``.
 
     ``split`` maps names such as ``xsub_train`` and ``xsub_val`` to lists of clips; an annotation has ``frame_dir``, the
@@ -305,30 +296,12 @@ class PYSKL:
         joints: name of the known skeleton that the V joints are.
     """
 
-    root: Path
-    joints: str = "ntu25"
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The one that was named."""
-        return skelaug.skeletons[self.joints]
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """NTU's where the file's name begins with ntu60 or ntu120, else numbered.
-
-        Raises:
-            ArrayError: the file cannot be read.
-        """
+    def _count_classes(self) -> int:
         path = self._file()
-        match = re.match(r"ntu(60|120)_", path.name)
-        if match:
-            return _names(int(match[1]))
-        try:
-            labels: list[Any] = [a.get("label") for a in _annotations(path)[1] if isinstance(a, dict)]
-        except (Broken, OSError) as error:
-            raise ArrayError(f"{path}: {error}") from None
-        return _names(1 + max((int(label) for label in labels if _is_label(label)), default=0))
+        if match := re.match(r"ntu(60|120)_", path.name):
+            return int(match[1])
+        labels: list[Any] = [a.get("label") for a in _annotations(path)[1] if isinstance(a, dict)]
+        return 1 + max((int(label) for label in labels if _is_label(label)), default=0)
 
     def _file(self) -> Path:
         return _one(self.root, r".+\.pkl", "a file such as ntu60_3danno.pkl")
@@ -362,7 +335,7 @@ class PYSKL:
             raise Broken(f"its label is {shown(repr(label))}, expected a whole number from 0")
         if not isinstance(points, np.ndarray) or points.ndim != 4 or points.dtype.kind != "f" or 0 in points.shape:
             raise Broken("its keypoint must be a floating-point array (M, T, V, C)")
-        _check_skeleton(points.shape[2], self.skeleton)
+        self._check_joints(points.shape[2])
         persons, frames, joints, coordinates = points.shape
         if frames > MAX_FRAMES or coordinates > 4:
             raise Broken(f"its keypoint has shape {points.shape}, larger than any recording")

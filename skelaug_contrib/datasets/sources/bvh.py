@@ -16,7 +16,7 @@ from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
-from skelaug_contrib.datasets.sources.text import table, to_count, to_float
+from skelaug_contrib.datasets.sources.text import check, table, to_count
 
 __all__ = ["BVH", "Motion", "parse"]
 
@@ -53,37 +53,24 @@ class Motion:
         A joint's rotations are applied in the order of its channels, the first one outermost. Where a joint, such as
         the root, has a position, that takes the place of its offset.
         """
+        from scipy.spatial.transform import Rotation
+
         frames = len(self.values)
-        places = np.zeros((frames, len(self.joints), 3))
+        places = np.tile(np.asarray(self.offsets), (frames, 1, 1))
         turns: list[Floats] = []
-        column = 0
+        columns = iter(self.values.T)
         for joint, parent in enumerate(self.parents):
-            place = np.tile(self.offsets[joint], (frames, 1))
-            turn = np.tile(np.eye(3), (frames, 1, 1))
+            turn = np.eye(3)
             for what, axis in self.channels[joint]:
-                value = self.values[:, column]
-                column += 1
                 if what == "rotation":
-                    turn = turn @ _rotation(axis, np.radians(value))
+                    turn = turn @ Rotation.from_euler("xyz"[axis], next(columns)[:, None], degrees=True).as_matrix()
                 else:
-                    place[:, axis] = value
+                    places[:, joint, axis] = next(columns)
             if joint != parent:
-                place = places[:, parent] + (turns[parent] @ place[..., None])[..., 0]
+                places[:, joint] = places[:, parent] + (turns[parent] @ places[:, joint, :, None])[..., 0]
                 turn = turns[parent] @ turn
-            places[:, joint] = place
             turns.append(turn)
         return places
-
-
-def _rotation(axis: int, angle: Floats) -> Floats:
-    """``(T, 3, 3)``, right-handed, on column vectors."""
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    matrix = np.zeros((len(angle), 3, 3))
-    matrix[:, axis, axis] = 1
-    matrix[:, i, i] = matrix[:, j, j] = np.cos(angle)
-    matrix[:, j, i] = np.sin(angle)
-    matrix[:, i, j] = -matrix[:, j, i]
-    return matrix
 
 
 @dataclass(frozen=True)
@@ -227,10 +214,8 @@ def _hierarchy(data: bytes) -> Motion:
         values = []
         for _ in range(count):
             got, line = take("a number")
-            try:
-                values.append(to_float(got.decode("latin1")))
-            except ValueError:
-                raise Broken(f"{shown(got)} is not a number", line) from None
+            check([got.decode("latin1")], line)
+            values.append(float(got))
         return values
 
     motion = Motion()

@@ -53,33 +53,21 @@ def find(root: Path, name: re.Pattern[str], what: str) -> list[Path]:
     if not root.is_dir():
         raise ArrayError(f"{root}: no such folder; expected one with {what}")
     found: list[Path] = []
-    seen: set[tuple[int, int]] = set()
-    folders = [root]
-    while folders:
-        folder = folders.pop()
-        try:
-            status = folder.stat()
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if _is(entry.is_dir):
-                        folders.append(folder / entry.name)
-                    elif name.fullmatch(entry.name) and _is(entry.is_file):
-                        found.append(folder / entry.name)
-        except OSError:
-            found.append(folder)
+    entered: set[tuple[int, int]] = set()
+
+    def unreadable(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    for folder, folders, names in os.walk(root, onerror=unreadable, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        found += [Path(folder, file) for file in names if name.fullmatch(file) and os.path.isfile(Path(folder, file))]
     if not found:
         raise ArrayError(f"{root}: nothing to read in it; expected {what}")
     return sorted(found)
-
-
-def _is(question: Callable[[], bool]) -> bool:
-    try:
-        return question()
-    except OSError:  # a link that leads to itself
-        return False
 
 
 def load(path: Path, limit: int = MAX_BYTES) -> bytes:

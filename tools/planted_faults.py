@@ -33,6 +33,7 @@ CONFORMANCE = "tests/test_conformance.py"
 COMPOSITION = "tests/test_composition.py"
 REPLAY = "tests/test_replay_checks.py"
 BITS = "tests/test_bits.py"
+DECLARATIONS = "tests/test_declarations.py"
 FAULTS = (
     # --- what the field's code does ---
     Fault(
@@ -104,21 +105,21 @@ FAULTS = (
         "skelaug/policy.py",
         "observed = Presence(lambda: _change(member, params).only(*change.MAPS).moved(before).seen)",
         "observed = before",
-        (COMPOSITION, "-k", "before_and_after_every_member and Shear"),
+        (COMPOSITION, "-k", "reverse_before_another_time_map and False"),
     ),
     Fault(
         "presence that is not moved by a nested container",
         "skelaug/policy.py",
         "elif member.moves_presence:\n            batch,",
         "elif member.moves_presence and not isinstance(member, Compose):\n            batch,",
-        (COMPOSITION, "-k", "random_compositions"),
+        (COMPOSITION, "-k", "reverse_before_another_time_map and True"),
     ),
     Fault(
         "a stale outline for a nested container",
         "skelaug/policy.py",
         "member.data_dependent or (member.moves_presence and not member.linear) for member in members",
         "member.data_dependent for member in members",
-        (COMPOSITION, "-k", "random_compositions or after_a_presence_that_reads_data"),
+        (COMPOSITION, "-k", "after_a_presence_that_reads_data"),
     ),
     Fault(
         "gated-out samples as x + 0",
@@ -181,14 +182,21 @@ FAULTS = (
         "skelaug/transforms/joints.py",
         'moves_presence = True\n    shapes = "drop: bool N M"',
         'moves_presence = False\n    shapes = "drop: bool N M"',
-        (COMPOSITION, "-k", "before_and_after_every_member and PersonDrop"),
+        (DECLARATIONS, "-k", "PersonDrop"),
     ),
     Fault(
         "a wrong declaration: linear",
         "skelaug/transforms/values.py",
         "self.linear = not relative",
         "self.linear = True",
-        (COMPOSITION, "-k", "before_and_after_every_member and GaussianNoise"),
+        (DECLARATIONS, "-k", "GaussianNoise"),
+    ),
+    Fault(
+        "a wrong declaration: the draw reads no data",
+        "skelaug/transforms/values.py",
+        'data_dependent = True\n    shapes = "mean: N C 1 1 M',
+        'data_dependent = False\n    shapes = "mean: N C 1 1 M',
+        (DECLARATIONS, "-k", "SkeleAdaIN"),
     ),
 )
 

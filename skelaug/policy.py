@@ -592,8 +592,7 @@ class View(Transform):
     Example:
         >>> from skelaug.transforms import GaussianNoise, Shear
         >>> policy = GrowingPolicy(weak=[Shear(0.5)], strong=[GaussianNoise(0.1)])
-        >>> last = policy[-1]
-        >>> last(torch.randn(8, 3, 50, 25, 2)).shape
+        >>> policy[-1](torch.randn(8, 3, 50, 25, 2)).shape
         torch.Size([8, 3, 50, 25, 2])
     """
 

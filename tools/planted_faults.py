@@ -154,14 +154,14 @@ FAULTS = (
         "skelaug/random.py",
         "halves = torch.empty(*words.shape[:-1], 2, count, dtype=torch.float32, device=words.device)",
         "halves = torch.empty(*words.shape[:-1], 2, count, device=words.device)",
-        ("tests/test_environment.py", "-k", "test_views_keys_and_batches and float64"),
+        ("tests/test_random.py", "-k", "dtype_or_device and float64"),
     ),
     Fault(
         "the default device in a draw",
         "skelaug/random.py",
         "counter = torch.arange(first, first + count, device=keys.device)",
         "counter = torch.arange(first, first + count)",
-        ("tests/test_environment.py", "-k", "test_views_keys_and_batches and meta"),
+        ("tests/test_random.py", "-k", "dtype_or_device and meta"),
     ),
     Fault(
         "equal scores ordered by position",

@@ -180,18 +180,22 @@ def test_a_gated_out_whole_with_adain_leaves_the_outer_batch_alone() -> None:
     assert y.abs().mean() > 0.1
 
 
-def test_reverse_before_another_time_map_with_one_lost_frame() -> None:
-    transform = Compose([T.Reverse(p=1.0), T.TemporalCrop(1), T.Reverse(p=1.0)])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("lost", [0, 3])
+def test_reverse_before_another_time_map_with_one_lost_frame(lost: int, nested: bool) -> None:
+    """A crop may begin with the lost frame; then the last member has a shorter span to reverse."""
+    reverse, crop, again = T.Reverse(p=1.0), T.TemporalCrop(1), T.Reverse(p=1.0)
+    transform = Compose([Compose([reverse, crop]), again] if nested else [reverse, crop, again])
     mask = torch.ones(40, 8, 8, 2, dtype=torch.bool)
-    mask[:, 0] = False
+    mask[:, lost] = False
     batch = SkeletonBatch(make_x(40, t=8), mask)
     params = transform.sample(batch, keys=keys(40))
     expected, _ = one_by_one(transform, batch, params)
     out = transform.replay(batch, params)
-    reverse, crop, again = transform
-    first = reverse.replay(batch, params["members"][0])
-    second = crop.replay(first, params["members"][1])
-    assert torch.equal(again.sample(second)["frames"], params["members"][2]["frames"]), "drawn for another presence"
+    members = params["members"]
+    first, second, last = (*members[0]["members"], members[1]) if nested else members
+    cropped = crop.replay(reverse.replay(batch, first), second)
+    assert torch.equal(again.sample(cropped)["frames"], last["frames"]), "drawn for another presence"
     assert torch.equal(out.mask, expected.mask) and torch.allclose(out.x, expected.x)
 
 

@@ -53,6 +53,29 @@ def test_samples_draws_and_calls_are_independent(way: str) -> None:
     assert abs(np.corrcoef(first[:, :-1].flatten(), first[:, 1:].flatten())[0, 1]) < 0.02
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("default", [torch.float64, torch.float16, "meta"], ids=str)
+def test_draws_do_not_depend_on_the_default_dtype_or_device(way: str, default: torch.dtype | str) -> None:
+    def draws() -> list[torch.Tensor]:
+        source = rng(way, 5)
+        kept, *parts = source.chance(0.5), *source.split([0, 1])
+        numbers = [part.uniform(20, low=-1) for part in parts] + [part.uniform(3, 2) for part in parts]
+        return [kept, *numbers, source.normal(3), source.integers(9, 4), source.permutation(6)]
+
+    expected = draws()
+    if isinstance(default, str):
+        with torch.device(default):
+            inside = draws()
+    else:
+        torch.set_default_dtype(default)
+        try:
+            inside = draws()
+        finally:
+            torch.set_default_dtype(torch.float32)
+    for a, b in zip(inside, expected, strict=True):
+        assert a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
+
+
 def test_box_mullers_pairs_are_independent() -> None:
     z = rng("keys", 400).normal(200)
     a, b = z[:, :100].flatten(), z[:, 100:].flatten()

@@ -1,6 +1,9 @@
-"""Plant faults that the field's code really has, one at a time, and see that the tests turn red.
+"""Plant faults one at a time, and see that the tests turn red.
 
-Works on a copy; the checkout is not touched. Exits with 1 if a fault goes unnoticed.
+The faults are those that the field's code really has, and the shortcuts that this package once took. All work is done
+in a copy; the checkout is not touched. Exits with 1 if a fault goes unnoticed.
+
+    python tools/planted_faults.py [WORD ...]   # all faults, or those whose name holds one of the words
 """
 
 import os
@@ -27,34 +30,39 @@ class Fault:
 
 
 CONFORMANCE = "tests/test_conformance.py"
+COMPOSITION = "tests/test_composition.py"
+REPLAY = "tests/test_replay_checks.py"
+BITS = "tests/test_bits.py"
+DECLARATIONS = "tests/test_declarations.py"
 FAULTS = (
+    # --- what the field's code does ---
     Fault(
         "noise on absent people",
-        "skelaug/functional/joints.py",
-        "torch.addcmul(x, value, there)",
-        "x + value",
+        "skelaug/functional/values.py",
+        "noise, there = noise.to(x.dtype), fj.weights(_all_or(mask, x), x)",
+        "noise, there = noise.to(x.dtype), torch.ones_like(x)",
         (CONFORMANCE, "-k", "absent_people and GaussianNoise"),
     ),
     Fault(
         "a draw shared by the batch",
         "skelaug/transforms/space.py",
-        '"matrix": fs.embed(rng.numbers.view(len(batch), d, d), ',
-        '"matrix": fs.embed(rng.numbers[:1].expand(len(batch), -1).unflatten(1, (d, d)), ',
+        'return {"matrix": fs.shear_matrix(rng.uniform(d * (d - 1), low=low, high=high))}',
+        'return {"matrix": fs.shear_matrix(rng.uniform(d * (d - 1), low=low, high=high)[:1].expand(len(batch), -1))}',
         (CONFORMANCE, "-k", "own_draw and Shear"),
     ),
     Fault(
         "a wrong rotation sense",
         "skelaug/functional/space.py",
-        "return torch.addcmul(a * b * c, d, e).view(-1, 3, 3)",
-        "return torch.addcmul(a * b * c, d, e).view(-1, 3, 3).mT",
-        ("tests/transforms/test_space.py",),
+        "return torch.stack(rows, 1).view(-1, 3, 3)",
+        "return torch.stack(rows, 1).view(-1, 3, 3).mT",
+        ("tests/transforms/test_space.py", "-k", "rotat or Rotat"),
     ),
     Fault(
         "the key view equal to view 0",
         "skelaug/policy.py",
         "_KEY_VIEW = -3",
         "_KEY_VIEW = 0",
-        ("tests/test_policy.py",),
+        ("tests/test_policy.py", "-k", "key_view"),
     ),
     Fault(
         "a hidden .item()",
@@ -65,17 +73,130 @@ FAULTS = (
     ),
     Fault(
         "a fused run in the wrong order",
-        "skelaug/linear.py",
-        'out["matrix"] = fs.chain(second["matrix"], first["matrix"])',
-        'out["matrix"] = fs.chain(first["matrix"], second["matrix"])',
-        ("tests/test_linear.py",),
+        "skelaug/change.py",
+        'parts["matrix"] = fs.chain(second.matrix, self.matrix)',
+        'parts["matrix"] = fs.chain(self.matrix, second.matrix)',
+        ("tests/test_change.py", "-k", "order_of_the_members"),
     ),
     Fault(
         "a style borrowed from oneself",
         "skelaug/transforms/values.py",
-        "order.gather(0, (rank + 1) % total.clamp(min=1))",
-        "order.gather(0, rank)",
+        "lender = order.gather(0, following.gather(0, rank))",
+        "lender = order.gather(0, own.gather(0, rank))",
         ("tests/transforms/test_values.py",),
+    ),
+    Fault(
+        "workers that repeat their draws",
+        "skelaug/workers.py",
+        "@functools.lru_cache(maxsize=1)",
+        "@functools.lru_cache(maxsize=0)",
+        ("tests/compat/test_workers.py", "-k", "comes_twice_where"),
+    ),
+    # --- shortcuts of earlier versions of this package ---
+    Fault(
+        "a member's draw that overwrites the data",
+        "skelaug/change.py",
+        "return x is not batch_x and not host.differentiated(x)",
+        "return not host.differentiated(x)",
+        (COMPOSITION, "-k", "sampling_changes_no_batch and Scale"),
+    ),
+    Fault(
+        "presence that is not moved between members",
+        "skelaug/policy.py",
+        "observed = Presence(lambda: _change(member, params).only(*change.MAPS).moved(before).seen)",
+        "observed = before",
+        (COMPOSITION, "-k", "reverse_before_another_time_map and False"),
+    ),
+    Fault(
+        "presence that is not moved by a nested container",
+        "skelaug/policy.py",
+        "elif member.moves_presence:\n            batch,",
+        "elif member.moves_presence and not isinstance(member, Compose):\n            batch,",
+        (COMPOSITION, "-k", "reverse_before_another_time_map and True"),
+    ),
+    Fault(
+        "a stale outline for a nested container",
+        "skelaug/policy.py",
+        "member.data_dependent or (member.moves_presence and not member.linear) for member in members",
+        "member.data_dependent for member in members",
+        (COMPOSITION, "-k", "after_a_presence_that_reads_data"),
+    ),
+    Fault(
+        "gated-out samples as x + 0",
+        "skelaug/gate.py",
+        "return x.index_copy_(0, others, old.index_select(0, others)) if others.shape[0] else x",
+        "return x.index_copy_(0, others, old.index_select(0, others) + 0) if others.shape[0] else x",
+        (BITS, "-k", "no_member_on"),
+    ),
+    Fault(
+        "absent entries of -0.0",
+        "skelaug/functional/space.py",
+        "return y.add_(0.0).view(x.shape)",
+        "return y.view(x.shape)",
+        (BITS, "-k", "absent_entries and Shear"),
+    ),
+    Fault(
+        "a replay that does not check T",
+        "skelaug/params.py",
+        'expected = [None if axis == "*" else',
+        'expected = [None if axis in ("*", "T") else',
+        (REPLAY, "-k", "know_its_length"),
+    ),
+    Fault(
+        "indices that are not clamped to their sample",
+        "skelaug/functional/time.py",
+        "frames.clamp(0, max(t - 1, 0))[:, None]",
+        "frames[:, None]",
+        (REPLAY, "-k", "compiled_indices and TemporalCrop"),
+    ),
+    Fault(
+        "the default dtype in a draw",
+        "skelaug/random.py",
+        "halves = torch.empty(*words.shape[:-1], 2, count, dtype=torch.float32, device=words.device)",
+        "halves = torch.empty(*words.shape[:-1], 2, count, device=words.device)",
+        ("tests/test_random.py", "-k", "dtype_or_device and float64"),
+    ),
+    Fault(
+        "the default device in a draw",
+        "skelaug/random.py",
+        "counter = torch.arange(first, first + count, device=keys.device)",
+        "counter = torch.arange(first, first + count)",
+        ("tests/test_random.py", "-k", "dtype_or_device and meta"),
+    ),
+    Fault(
+        "equal scores ordered by position",
+        "skelaug/transforms/values.py",
+        "order = digest.argsort(stable=True, dim=0)",
+        "order = torch.zeros_like(digest).argsort(stable=True, dim=0)",
+        ("tests/test_space_edges.py", "-k", "equal_scores"),
+    ),
+    Fault(
+        "a present frame lost beside a gap",
+        "skelaug/functional/time.py",
+        "_ON_A_FRAME = 2.0**-12",
+        "_ON_A_FRAME = 0.0",
+        ("tests/test_rounding.py",),
+    ),
+    Fault(
+        "a wrong declaration: presence does not move",
+        "skelaug/transforms/joints.py",
+        'moves_presence = True\n    shapes = "drop: bool N M"',
+        'moves_presence = False\n    shapes = "drop: bool N M"',
+        (DECLARATIONS, "-k", "PersonDrop"),
+    ),
+    Fault(
+        "a wrong declaration: linear",
+        "skelaug/transforms/values.py",
+        "self.linear = not relative",
+        "self.linear = True",
+        (DECLARATIONS, "-k", "GaussianNoise"),
+    ),
+    Fault(
+        "a wrong declaration: the draw reads no data",
+        "skelaug/transforms/values.py",
+        'data_dependent = True\n    shapes = "mean: N C 1 1 M',
+        'data_dependent = False\n    shapes = "mean: N C 1 1 M',
+        (DECLARATIONS, "-k", "SkeleAdaIN"),
     ),
 )
 
@@ -88,28 +209,33 @@ def pytest(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
 
 
 def main() -> int:
+    words = sys.argv[1:]
+    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    if not chosen:
+        sys.exit(f"no fault's name holds one of {words}; there are: {', '.join(fault.name for fault in FAULTS)}")
     unnoticed = 0
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary) / "copy"
         ignored = shutil.ignore_patterns(".*", "out", "docs", "__pycache__")
         shutil.copytree(ROOT, copy, ignore=ignored)
-        for fault in FAULTS:
+        for fault in chosen:
             path = copy / fault.file
             sound = path.read_text(encoding="utf-8")
             if sound.count(fault.right) != 1:
                 sys.exit(f"{fault.file}: the line to break is not there exactly once: {fault.right}")
-            status, _ = pytest(copy, fault.tests)
+            status, text = pytest(copy, fault.tests)
             if status != 0:
-                sys.exit(f"{fault.name}: {' '.join(fault.tests)} fails without any fault")
+                sys.exit(f"{fault.name}: {' '.join(fault.tests)} fails without any fault:\n{text}")
             path.write_text(sound.replace(fault.right, fault.wrong), encoding="utf-8")
             status, text = pytest(copy, fault.tests)
             path.write_text(sound, encoding="utf-8")
-            found = re.search(r"^FAILED (\S+)", text, re.MULTILINE)
+            failed = re.search(r"^FAILED (\S+)", text, re.MULTILINE)
             unnoticed += status != 1
             print(
-                f"{'red' if status == 1 else 'UNNOTICED':10} {fault.name:32} {found.group(1) if found else ''}",
+                f"{'red' if status == 1 else 'UNNOTICED':10} {fault.name:48} {failed.group(1) if failed else ''}",
                 flush=True,
             )
+    print(f"{len(chosen) - unnoticed} of {len(chosen)} planted faults turn a test red")
     return int(unnoticed > 0)
 
 

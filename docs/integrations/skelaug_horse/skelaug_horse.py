@@ -21,7 +21,7 @@ class Wobble(skelaug.Transform):
     Drawn per sample: the phase.
     """
 
-    op_presence = True  # op reads batch.mask
+    shapes = "phase: N"  # what draw gives
 
     def __init__(self, width: float, p: float = 1.0) -> None:
         super().__init__(p)
@@ -35,7 +35,7 @@ class Wobble(skelaug.Transform):
         sway = self.width * torch.sin(frames + params["phase"][:, None])
         x = batch.x.clone()
         x[:, 0] += sway[:, :, None, None].to(x.dtype)
-        return batch.replace(x=torch.where(batch.mask[:, None], x, 0))
+        return batch.replace(x=x)  # sets what is absent to 0
 
 
 def gallop(skeleton, width=0.1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 import warnings
 import zipfile
@@ -122,10 +123,8 @@ class StoredArray:
         return np.frombuffer(data, self.dtype).reshape(self.shape)
 
     def _read(self, file: IO[bytes], wanted: int) -> bytes:
-        try:
+        with _readable(f"{self.where}: damaged file"):
             data = file.read(wanted)
-        except Exception as error:  # zlib, zipfile and EOFError
-            raise ArrayError(f"{self.where}: damaged file ({_brief(error)}); copy it again") from error
         if len(data) != wanted:
             raise ArrayError(f"{self.where}: ends early: {len(data)} of {wanted} bytes; copy it again")
         return data
@@ -138,22 +137,24 @@ def array_names(path: str | Path) -> list[str]:
         ArrayError: it is no such file.
         OSError: it cannot be read.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    except OSError:
-        raise
-    except Exception as error:  # a damaged archive raises what it likes
-        raise ArrayError(f"{path}: not a readable .npz file ({_brief(error)}); copy it again") from error
+    with _readable(f"{path}: not a readable .npz file", OSError), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 def _where(path: Path, name: str | None) -> str:
     return str(path) if name is None else f"{path}[{name!r}]"
 
 
-def _brief(error: Exception) -> str:
-    """What an error about unknown bytes says, short and printable."""
-    return f"{type(error).__name__}: {ascii(str(error)[:100])[1:-1]}"
+@contextmanager
+def _readable(complaint: str, *others: type[Exception]) -> Iterator[None]:
+    """Raise ArrayError for whatever the reader of a damaged file raises, except for ``others``."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (ArrayError, *others)):
+            raise
+        said = ascii(str(error)[:100])[1:-1]  # about unknown bytes: short and printable
+        raise ArrayError(f"{complaint} ({type(error).__name__}: {said}); copy it again") from error
 
 
 @contextmanager
@@ -164,19 +165,14 @@ def _opened(path: Path, name: str | None) -> Iterator[tuple[IO[bytes], int, int 
         if name is None:
             yield raw, path.stat().st_size, 0
             return
-        try:
+        with _readable(f"{path}: not a readable .npz file", OSError):
             archive = stack.enter_context(zipfile.ZipFile(raw))
+            if f"{name}.npy" not in archive.namelist():
+                raise ArrayError(f"{path}: has no array {name!r}; it holds {', '.join(array_names(path)) or 'nothing'}")
             info = archive.getinfo(f"{name}.npy")
             raw.seek(info.header_offset + 26)  # the lengths of a name and of extras, behind 30 bytes
             start = info.header_offset + 30 + sum(struct.unpack("<HH", raw.read(4)))
             file = stack.enter_context(archive.open(info))
-        except OSError:
-            raise
-        except KeyError:
-            names = ", ".join(array_names(path)) or "nothing"
-            raise ArrayError(f"{path}: has no array {name!r}; it holds {names}") from None
-        except Exception as error:  # a damaged archive raises what it likes
-            raise ArrayError(f"{path}: not a readable .npz file ({_brief(error)}); copy it again") from error
         if info.file_size > _DEFLATE * info.compress_size + 1024:
             raise ArrayError(f"{path}[{name!r}]: claims {info.file_size} bytes, which its contents cannot fill")
         yield file, info.file_size, start if info.compress_type == zipfile.ZIP_STORED else None
@@ -184,14 +180,11 @@ def _opened(path: Path, name: str | None) -> Iterator[tuple[IO[bytes], int, int 
 
 def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether it is in Fortran order, and type; ``file`` is left behind the header."""
-    try:
+    with _readable(f"{where}: not a readable NumPy file"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Python 2 wrote it
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that Python 2 wrote it
-            return read(file)
-    except Exception as error:  # a damaged header reaches Python's own parser
-        raise ArrayError(f"{where}: not a readable NumPy file ({_brief(error)}); copy it again") from error
+        return read(file)
 
 
 @dataclass(frozen=True)
@@ -241,9 +234,7 @@ class SequenceFile:
         elif path.suffix != ".npy":
             raise ArrayError(f"{path}: expected a .npy or .npz file; numpy.save writes one")
         elif member is not None:
-            raise ArrayError(
-                f"{path}: a .npy file holds one array without a name, but the array {member!r} was asked for"
-            )
+            raise ArrayError(f"{path}: a .npy file holds one array without a name; leave out the name {member!r}")
         array = StoredArray.open(path, member)
         where, shape, dtype = array.where, array.shape, array.dtype
         if dtype.kind != "f" or dtype.itemsize > 8:
@@ -277,19 +268,12 @@ class SequenceFile:
             ArrayError: a coordinate is not finite, or the file ends early.
         """
         array, start = StoredArray.open(self.path, self.member), 0
-        one_sample = len(array.shape) == self._axes() - 1
+        one_sample = len(array.shape) < len(re.findall(r"\([^)]*\)|[A-Z]", self.layout))
         for part in [array.load()[None]] if one_sample else array.rows(size):
             x = torch.from_numpy(part.astype(np.float32))
             x = to_layout(x, self.layout, "NCTVM", contiguous=True, **self.sizes)
             yield self._batch(x, start, start + len(part), nan_is_absent)
             start += len(part)
-
-    def _axes(self) -> int:
-        depth, axes = 0, 0
-        for char in self.layout.replace(" ", ""):
-            depth += (char == "(") - (char == ")")
-            axes += depth == 0
-        return axes
 
     def _batch(self, x: torch.Tensor, start: int, stop: int, nan_is_absent: bool) -> SkeletonBatch:
         finite = x.isfinite()
@@ -305,7 +289,6 @@ class SequenceFile:
         if self.lengths is not None:
             batch = SkeletonBatch.from_lengths(x, torch.from_numpy(self.lengths[start:stop].astype(np.int64)))
         if nan_is_absent:
-            assert batch.mask is not None
             batch = SkeletonBatch(x, batch.mask & finite.all(1))
         return batch
 

@@ -6,8 +6,7 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import skelaug
 
@@ -50,13 +49,20 @@ _COMMANDS = {
         "features of clips; a picture of them, a confusion matrix",
     ),
 }
+_HELP = """Augmentation of human skeletons, from weak to strong.
+
+usage: skelaug COMMAND [--help] …
+
+{}
+
+skelaug COMMAND --help explains a command; skelaug --version tells the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelaug`` and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help", "help"):
-        print(_help())
+        print(_HELP.format("\n".join(f"  {name:10} {command.help}" for name, command in _COMMANDS.items())))
         return 0 if given else 2
     if given[0] == "--version":
         print(f"skelaug {skelaug.__version__}")
@@ -80,9 +86,13 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
 
     try:
         module = importlib.import_module(path)
-        # A command whose options are those of typed dataclasses brings its own parser.
-        parse = getattr(module, "parse", None)
-        options = parse(name, arguments) if parse else _parse(name, module, arguments)
+        if hasattr(module, "parse"):  # its options are those of typed dataclasses
+            options = module.parse(name, arguments)
+        else:
+            style = argparse.ArgumentDefaultsHelpFormatter
+            parser = argparse.ArgumentParser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
+            module.add_arguments(parser)
+            options = vars(parser.parse_args(arguments))
         module.run(**options)
     except KeyboardInterrupt:
         print(f"\nskelaug {name}: interrupted", file=sys.stderr)
@@ -91,29 +101,6 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
         print(f"skelaug {name}: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _parse(name: str, module: ModuleType, arguments: list[str]) -> dict[str, Any]:
-    parser = argparse.ArgumentParser(
-        prog=f"skelaug {name}", description=module.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    module.add_arguments(parser)
-    return vars(parser.parse_args(arguments))
-
-
-def _help() -> str:
-    lines = [f"  {name:10} {command.help}" for name, command in _COMMANDS.items()]
-    return "\n".join(
-        [
-            "Augmentation of human skeletons, from weak to strong.",
-            "",
-            "usage: skelaug COMMAND [--help] …",
-            "",
-            *lines,
-            "",
-            "skelaug COMMAND --help explains a command; skelaug --version tells the version.",
-        ]
-    )
 
 
 if __name__ == "__main__":

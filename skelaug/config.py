@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from skelaug import describe, plugins, policies, transforms
+from skelaug.expect import of_type
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
@@ -56,17 +57,14 @@ def resolve(
         Shear(amount=0.3)
     """
     bones = None if skeleton is None else find_skeleton(skeleton)
-    match policy:
-        case Transform() | GrowingPolicy():
-            return policy
-        case Mapping():
-            return _from_dict(policy, bones)
-        case Path():
-            return _from_file(policy, bones)
-        case str() if Path(policy).suffix in (".yaml", ".yml"):
-            return _from_file(Path(policy), bones)
-        case str():
-            return _preset({"preset": policy}, bones)
+    if isinstance(policy, Transform | GrowingPolicy):
+        return policy
+    if isinstance(policy, str):
+        policy = Path(policy) if Path(policy).suffix in (".yaml", ".yml") else {"preset": policy}
+    if isinstance(policy, Path):
+        return _from_file(policy, bones)
+    if isinstance(policy, Mapping):
+        return _from_dict(policy, bones)
     raise TypeError(
         f"resolve({policy!r}): expected a transform or policy, the name of a preset, a mapping with a 'type' or a "
         f"'preset', or the path of a .yaml file; got {type(policy).__name__}"
@@ -112,20 +110,15 @@ def to_dict(item: Transform | GrowingPolicy) -> dict[str, Any]:
         return {"view": item.index, "of": to_dict(item.policy)}
     kind = type(item).__name__
     if _find_type(kind) is not type(item):
-        raise TypeError(
-            f"to_dict: {kind} is neither a transform of skelaug nor registered as one (see skelaug.plugins); only "
-            f"those have a plain form"
-        )
-
-    def plain(name: str, value: Any) -> Any:
-        return describe.plain(value, f"{kind}({name}=…)", to_dict)
+        raise TypeError(f"to_dict: {kind} is neither a transform of skelaug nor registered as one, see skelaug.plugins")
 
     form: dict[str, Any] = {"type": kind}
     for name, value in item.arguments().items():
-        stages = name == "stages" and isinstance(item, GrowingPolicy)  # their names are the user's, and may be any
-        form[name] = (
-            {stage: plain(stage, members) for stage, members in value.items()} if stages else plain(name, value)
-        )
+        where = f"{kind}({name}=…)"
+        if name == "stages" and isinstance(item, GrowingPolicy):  # their names are the user's, and may be any
+            form[name] = {stage: describe.plain(members, where, to_dict) for stage, members in value.items()}
+        else:
+            form[name] = describe.plain(value, where, to_dict)
     return form
 
 
@@ -153,7 +146,10 @@ def _from_dict(data: Any, bones: Skeleton | None) -> Any:
     if "preset" in keys:
         return _preset(data, bones)
     if keys == {"view", "of"}:
-        return _view(data["view"], _from_dict(data["of"], bones))
+        try:
+            return View(_from_dict(data["of"], bones), data["view"])
+        except (TypeError, IndexError) as error:
+            raise ValueError(f"from_dict: no view {data['view']!r}: {error}") from error
     if "type" not in keys:
         raise ValueError(
             f"from_dict: expected a mapping with a 'type', such as {{'type': 'Shear', 'amount': 0.5}}, a 'preset', or "
@@ -173,13 +169,6 @@ def _from_dict(data: Any, bones: Skeleton | None) -> Any:
         raise ValueError(f"from_dict: {data['type']} does not take these arguments: {error}") from error
 
 
-def _view(index: Any, policy: Any) -> View:
-    try:
-        return View(policy, index)
-    except (TypeError, IndexError) as error:
-        raise ValueError(f"from_dict: no view {index!r}: {error}") from error
-
-
 def _find_type(name: Any) -> Any:
     return (TYPES.get(name) or transforms.registry.find(name)) if isinstance(name, str) else None
 
@@ -194,9 +183,8 @@ def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
     own = data.get("skeleton")
     bones = bones if own is None else find_skeleton(own)
     if bones is None:
-        raise ValueError(
-            f"preset {name!r} needs the skeleton of the data, such as {{'preset': {name!r}, 'skeleton': 'ntu25'}}"
-        )
+        form = {"preset": name, "skeleton": "ntu25"}
+        raise ValueError(f"preset {name!r} needs the skeleton of the data, such as {form}")
     arguments = {k: _argument(k, v, bones) for k, v in data.items() if k not in ("preset", "skeleton")}
     try:
         made = make(bones, **arguments)
@@ -238,9 +226,9 @@ def _tensor(tensor: Any, dtype: str = "float32") -> Tensor:
     if not isinstance(kind, torch.dtype):
         raise ValueError(f"from_dict: a tensor's dtype must be a name such as 'float32', got {dtype!r}")
     try:
-        if not isinstance(tensor, list | tuple):
-            raise TypeError(f"got {type(tensor).__name__}")
-        return torch.tensor(tensor, dtype=kind, device="cpu")
+        return torch.tensor(
+            of_type("from_dict", "tensor", tensor, (list, tuple), "nested lists"), dtype=kind, device="cpu"
+        )
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"from_dict: a tensor must be nested lists of numbers: {error}") from error
 
@@ -260,8 +248,7 @@ def from_yaml(source: str | Path) -> Any:
         TypeError: ``source`` is neither text nor a Path.
         ValueError: the text is no YAML, or describes none; the message names the file.
     """
-    if not isinstance(source, str | Path):
-        raise TypeError(f"from_yaml({source!r}): source must be YAML text or the Path of a file")
+    of_type("from_yaml", "source", source, (str, Path), "YAML text or the Path of a file")
     return _from_file(source, None) if isinstance(source, Path) else _from_text(source, None)
 
 

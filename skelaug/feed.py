@@ -214,9 +214,7 @@ class AugmentBatch(nn.Module):
         assert self._epoch is not None
         epoch = int(self._epoch)
         if epoch < 0:
-            raise ValueError(
-                f"{self._who}(ids={self.ids!r}): call set_epoch(epoch) before each epoch; it is part of the keys"
-            )
+            raise ValueError(f"{self._who}(ids={self.ids!r}): call set_epoch(epoch) before each epoch")
         return keys(self.seed, epoch, self._numbers("ids", self._entry(batch, self.ids)).reshape(-1))
 
     def _back(self, view: Tensor | SkeletonBatch) -> Any:

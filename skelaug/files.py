@@ -74,13 +74,9 @@ class Output:
             )
         names = {file.name for file in self.path.iterdir()} if self.path.is_dir() else {self.path.name}
         foreign = sorted(name for name in names if not self.names.fullmatch(name))
-        wrong = ""
-        if foreign:
-            wrong = f"is not only {self.what}: {foreign[0]} would be lost"
-        elif names and self.mark not in names:
-            wrong = f"is not {self.what}: it has no {self.mark}"
-        if wrong:
-            raise FileExistsError(f"{self.path} {wrong}; choose another folder, or remove this one yourself")
+        wrong = f"only {self.what}: {foreign[0]} would be lost" if foreign else f"{self.what}: it has no {self.mark}"
+        if foreign or (names and self.mark not in names):
+            raise FileExistsError(f"{self.path} is not {wrong}; choose another folder, or remove this one yourself")
 
     @contextmanager
     def written(self, overwrite: bool, beside: Path | None = None) -> Iterator[Path]:

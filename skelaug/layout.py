@@ -88,16 +88,15 @@ def _sizes(axes: list[str], shape: tuple[int, ...], sizes: dict[str, int], sourc
         missing = [letter for letter in axis if letter not in sizes]
         stated = math.prod(sizes[letter] for letter in axis if letter in sizes)
         if len(missing) > 1:
+            names = ", ".join(missing)
             raise ValueError(
-                f"to_layout: to split ({axis}) of {source!r}, name all but one of its sizes; missing "
-                f"{', '.join(missing)}"
+                f"to_layout: to split ({axis}) of {source!r}, name all but one of its sizes; missing {names}"
             )
         if len(axis) == 1 and not missing and stated != length:
             raise ValueError(f"to_layout: {axis}={stated} was given, but x has {axis}={length}")
         if length % stated or (not missing and stated != length):
-            raise ValueError(
-                f"to_layout: ({axis}) of {source!r} has {length} entries, not a multiple of the sizes given: {sizes}"
-            )
+            holds = f"({axis}) of {source!r} has {length} entries"
+            raise ValueError(f"to_layout: {holds}, not a multiple of the sizes given: {sizes}")
         size_of |= dict.fromkeys(missing, length // stated)
     return {letter: size_of[letter] for letter in "".join(axes)}
 

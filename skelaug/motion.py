@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import tomllib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
@@ -110,7 +111,8 @@ def sample_motion(
     x = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # (N, T, V, 3)
     x = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, (length or x.shape[1]) - x.shape[1]))
     x = x.permute(0, 3, 1, 2)[..., None].contiguous()
-    return SkeletonBatch.from_lengths(x, torch.tensor(list(map(len, windows))), label=torch.tensor(labels))
+    lengths = torch.tensor(list(map(len, windows)), device=x.device)
+    return SkeletonBatch.from_lengths(x, lengths, label=torch.tensor(labels, device=x.device))
 
 
 _ROLES = ("trunk", "left_arm", "right_arm", "left_leg", "right_leg")
@@ -121,40 +123,10 @@ _REST = {
     "left_leg": ((0.0, -0.05, -0.1), (0.02, -0.9, -0.12)),
     "right_leg": ((0.0, -0.05, 0.1), (0.02, -0.9, 0.12)),
 }
-#: What each action does, in degrees: (limb, direction, rest and swing of the whole limb, rest and swing of its outer
-#: half on top). An angle is (rest + swing · sin(2π · frequency · time + phase)) · amplitude. ``front`` lifts a hanging
-#: limb forward, ``side`` outward, ``inward`` turns a limb that points forward towards the other side.
-_LIMBS: dict[str, tuple[tuple[str, str, float, float, float, float], ...]] = {
-    "wave": (("right_arm", "side", 130, 0, 15, 35),),
-    "walk": (
-        ("left_arm", "front", 0, 30, 15, 10),
-        ("right_arm", "front", 0, -30, 15, -10),
-        ("left_leg", "front", 5, -30, -25, 20),
-        ("right_leg", "front", 5, 30, -25, -20),
-    ),
-    "squat": (
-        ("left_arm", "front", 35, 35, 0, 0),
-        ("right_arm", "front", 35, 35, 0, 0),
-        ("left_leg", "front", 30, 30, -60, -60),
-        ("right_leg", "front", 30, 30, -60, -60),
-    ),
-    "jump": (("left_arm", "side", 75, 75, 0, 0), ("right_arm", "side", 75, 75, 0, 0)),
-    "turn": (),
-    "bow": (("trunk", "front", -35, -35, 0, 0),),
-    "kick": (("right_leg", "front", 40, 50, -30, 30),),
-    "clap": (
-        ("left_arm", "front", 75, 0, 0, 0),
-        ("right_arm", "front", 75, 0, 0, 0),
-        ("left_arm", "inward", 5, 30, 0, 0),
-        ("right_arm", "inward", 5, 30, 0, 0),
-    ),
-}
-#: How high the whole body rises, in metres, and how far it turns to either side about y, in degrees.
-_RISE = {"squat": -0.42, "jump": 0.4}
-_TURN = {"turn": 70.0}
+_ACTIONS = tomllib.loads((resources.files("skelaug") / "assets" / "actions.toml").read_text(encoding="utf-8"))
 
 #: Names of the procedural actions.
-ACTIONS = tuple(_LIMBS)
+ACTIONS = tuple(_ACTIONS)
 
 
 def _roles(skeleton: Skeleton) -> list[str]:
@@ -238,7 +210,7 @@ def _table(actions: Sequence[str]) -> Tensor:
     """``(A, 2, 2, R, 3)``: rotation vectors in radians by action, whole or outer half, rest or swing, and limb."""
     table = torch.zeros(len(actions), 2, 2, len(_ROLES), 3)
     for a, action in enumerate(actions):
-        for role, direction, *angles in _LIMBS[action]:
+        for role, direction, *angles in _ACTIONS[action]["limbs"]:
             side = 1.0 if role.startswith("left") else -1.0
             axis = {"front": (0.0, 0.0, 1.0), "side": (side, 0.0, 0.0), "inward": (0.0, -side, 0.0)}[direction]
             turns = torch.tensor(angles).deg2rad().reshape(2, 2, 1) * torch.tensor(axis)
@@ -327,16 +299,16 @@ def synthetic_motion(
     build = rng.uniform(persons, len(skeleton), 1, low=0.95, high=1.05)
     body = _turn((bones * size * build)[:, None], rotation)
 
-    def of_action(table: dict[str, float]) -> Tensor:
-        return torch.tensor([table.get(action, 0.0) for action in actions], device=device)[label, None, None]
+    def of_action(name: str) -> Tensor:
+        return torch.tensor([_ACTIONS[action].get(name, 0.0) for action in actions], device=device)[label, None, None]
 
     heading = rng.uniform(1, persons, low=-math.pi / 6, high=math.pi / 6)
-    yaw = heading + (of_action(_TURN) * math.pi / 180) * amplitude * swing
+    yaw = heading + (of_action("turn") * math.pi / 180) * amplitude * swing
     up = torch.tensor([0.0, 1.0, 0.0], device=device)
     body = _turn(body, yaw[..., None, None] * up)
     place = rng.uniform(persons, 3, low=-0.1, high=0.1)
     place[..., 2] += torch.arange(persons, device=device)  # side by side, a metre apart
-    rise = of_action(_RISE) * amplitude * (swing + 1) / 2
+    rise = of_action("rise") * amplitude * (swing + 1) / 2
     root = place[:, None] + rise[..., None] * up
     x = root[..., None, :] + ancestors @ body  # (N, T, M, V, 3)
 

@@ -48,7 +48,7 @@ class Registry:
     """
 
     def __init__(self, kind: Kind, ours: Collection[str], wrong: Callable[[str, Any], str | None]) -> None:
-        self.kind, self._ours, self._wrong = kind, ours, wrong
+        self.kind, self._ours, self.wrong = kind, ours, wrong
         _REGISTRIES[kind] = self
 
     def names(self) -> list[str]:
@@ -86,12 +86,6 @@ class Registry:
         if plugin is None:
             raise AttributeError(f"module 'skelaug.{self.kind}' has no attribute {name!r}", name=name)
         return plugin
-
-    def check(self, entry: EntryPoint, plugin: Any) -> None:
-        """Raise if ``plugin``, which ``entry`` names, is not what this kind needs."""
-        wrong = self._wrong(entry.name, plugin)
-        if wrong:
-            raise PluginError(f"{_describe(entry)}: {wrong}")
 
 
 _REGISTRIES: dict[str, Registry] = {}  # filled by the modules that make one
@@ -146,7 +140,9 @@ def _load(registry: Registry, entry: EntryPoint) -> Any:
         plugin = entry.load()
     except Exception as error:  # whatever somebody else's package does when it is imported
         raise PluginError(f"{_describe(entry)}: cannot be loaded: {type(error).__name__}: {error}") from error
-    registry.check(entry, plugin)
+    wrong = registry.wrong(entry.name, plugin)
+    if wrong:
+        raise PluginError(f"{_describe(entry)}: {wrong}")
     return plugin
 
 

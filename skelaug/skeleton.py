@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse.csgraph import breadth_first_order, shortest_path
 from torch import Tensor
 
 from skelaug import plugins
@@ -150,7 +149,11 @@ class Skeleton:
             raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(bones)}")
         centre = centre if centre is not None else root if root is not None else 0
         root = _joint(who, "root", centre if root is None else root, v)
-        reached, parents = breadth_first_order(_connections(bones, v), root, directed=False)
+        from scipy.sparse.csgraph import breadth_first_order  # here, because it takes long to import
+
+        connections = np.zeros((v, v))
+        connections[tuple(np.array(bones, dtype=int).reshape(-1, 2).T)] = 1
+        reached, parents = breadth_first_order(connections, root, directed=False)
         unreached = sorted(set(range(v)) - set(reached.tolist()))
         if unreached:
             raise ValueError(f"{who}: edges must form one tree; no edge leads from root {root} to joints {unreached}")
@@ -220,7 +223,9 @@ class Skeleton:
 
     def hops(self) -> Tensor:
         """int64 ``(V, V)``: the number of bones between two joints."""
-        return torch.tensor(shortest_path(_connections(self.bones, len(self)), directed=False), dtype=torch.int64)
+        ancestors = self.ancestors()
+        depth = ancestors.sum(1)
+        return (depth[:, None] + depth - 2 * ancestors @ ancestors.T).long()
 
     def adjacency(self, *, self_loops: bool = True) -> Tensor:
         """float32 ``(V, V)``, symmetric: 1 where a bone connects two joints and, if asked, on the diagonal."""
@@ -353,13 +358,6 @@ def _joint(who: str, name: str, value: Any, v: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < v:
         raise ValueError(f"{who}: {name} must be a joint 0 … {v - 1}, got {value!r}")
     return int(value)
-
-
-def _connections(bones: Iterable[tuple[int, ...]], v: int) -> Any:
-    """The bones as scipy takes a graph: a float64 array ``(V, V)``, 1 from one end of each to the other."""
-    connections = np.zeros((v, v))
-    connections[tuple(np.array(list(bones), dtype=int).reshape(-1, 2).T)] = 1
-    return connections
 
 
 def _plain(value: Any) -> Any:

@@ -54,8 +54,6 @@ def _ranks() -> list[int]:
     for name in _RANKS:
         value = os.environ.get(name) or "0"
         if not value.isdecimal():
-            raise ValueError(
-                f"worker_generator: the environment variable {name} must be a whole number ≥ 0, got {value!r}"
-            )
+            raise ValueError(f"worker_generator: environment variable {name} must be a whole number ≥ 0, got {value!r}")
         ranks.append(int(value))
     return ranks

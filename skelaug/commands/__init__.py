@@ -12,19 +12,16 @@ from skelaug.skeleton import Skeleton, skeletons
 __all__ = ["Refused", "device", "find_skeleton", "positive", "whole"]
 
 
+def whole(text: str, low: int = 0) -> int:
+    """Type of an option: a whole number, ``low`` included."""
+    if not text.isdecimal() or int(text) < low:
+        raise argparse.ArgumentTypeError(f"must be a whole number ≥ {low}, got {text!r}")
+    return int(text)
+
+
 def positive(text: str) -> int:
     """Type of an option: a whole number, at least 1."""
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number ≥ 1, got {text!r}")
-    return number
-
-
-def whole(text: str) -> int:
-    """Type of an option: a whole number, 0 included."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number ≥ 0, got {text!r}")
-    return int(text)
+    return whole(text, 1)
 
 
 def device(text: str) -> torch.device:

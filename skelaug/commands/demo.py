@@ -38,9 +38,8 @@ def run(out: Path, seed: int, batch: int, device: torch.device) -> None:
     policy = skelaug.policies.hiclr(skeleton)
     clips = sample_motion(length=_FRAMES)
     many = clips[torch.arange(batch) % len(clips)].to(device)
-    print(
-        f"{len(clip_names())} clips of motion capture, {len(clips)} windows of {_FRAMES} frames, {len(skeleton)} joints"
-    )
+    windows = f"{len(clips)} windows of {_FRAMES} frames, {len(skeleton)} joints"
+    print(f"{len(clip_names())} clips of motion capture, {windows}")
     print(f"policy: skelaug.policies.hiclr({skeleton!r}), a batch of {batch} on {many.device}\n")
     keys = skelaug.random.keys(seed, 0, torch.arange(batch))
     print(format_table(measure(policy, many, keys.to(device))))

@@ -27,7 +27,7 @@ def stages(policy: GrowingPolicy | Transform) -> list[tuple[str, list[Transform]
 
 def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tensor) -> list[list[str]]:
     """A row a view: name, transforms, strength, milliseconds a batch, samples a second."""
-    rows = []
+    rows: list[list[str]] = []
     with torch.no_grad():
         strength = []
         if isinstance(policy, GrowingPolicy) and policy[-1].length is None:
@@ -39,15 +39,8 @@ def measure(policy: GrowingPolicy | Transform, batch: SkeletonBatch, keys: Tenso
             timer = benchmark.Timer("view(batch)", globals=call, timer=clock, num_threads=torch.get_num_threads())
             seconds = timer.blocked_autorange(min_run_time=_SECONDS).median
             label = ("+ " if i else "") + ", ".join(type(member).__name__ for member in added)
-            rows.append(
-                [
-                    name,
-                    label,
-                    f"{strength[i]:.3f}" if strength else "–",
-                    f"{seconds * 1e3:.1f}",
-                    f"{len(batch) / seconds:,.0f}",
-                ]
-            )
+            rows.append([name, label, f"{strength[i]:.3f}" if strength else "–"])
+            rows[-1] += [f"{seconds * 1e3:.1f}", f"{len(batch) / seconds:,.0f}"]
     return rows
 
 
@@ -61,8 +54,7 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> s
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        padded = [cell.ljust(width) for cell, width in zip(cells[:words], widths[:words], strict=True)]
-        padded += [cell.rjust(width) for cell, width in zip(cells[words:], widths[words:], strict=True)]
-        return "  ".join(padded)
+        padded = zip(range(len(cells)), cells, widths, strict=True)
+        return "  ".join(cell.ljust(width) if i < words else cell.rjust(width) for i, cell, width in padded)
 
     return "\n".join([line(head), line(["─" * width for width in widths]), *map(line, rows)])

@@ -44,20 +44,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("input", type=Path, help='a .npy or .npz file of floating-point sequences; a .npz may hold lengths as "length"')
     add("--skeleton", required=True, help="name of a known skeleton, or a .json file as Skeleton.to_dict writes it")
     add("--out", required=True, type=Path, help="folder to write to; it appears when all is done, or not at all")
-    add(
-        "--policy",
-        default="hiclr",
-        help="name of a preset, ours or an installed package's, or a .yaml file of skelaug.config",
-    )
+    add("--policy", default="hiclr", help="a preset, ours or an installed package's, or a .yaml file of skelaug.config")
     add("--strong", help="the strong stage of hiclr: mask, edges, adain or all")
     add("--stream", help="what the views show: joint, bone, motion or bone_motion")
     add("--seed", type=int, default=0, help="of the draws")
-    add(
-        "--layout",
-        default="NCTVM",
-        help="axes of the array: N sample, C coordinate, T frame, V joint, M person; flattened ones in brackets, as in "
-        "'N T (M V C)'",
-    )
+    axes = "N sample, C coordinate, T frame, V joint, M person; flattened ones in brackets, as in 'N T (M V C)'"
+    add("--layout", default="NCTVM", help=f"axes of the array: {axes}")
     add("--array", help="name of the array in a .npz file; may be left out where only one can be meant")
     add("--center", action="store_true", help="first put the centre joint of each sequence's first frame at the origin")
     add("--sizes", type=_sizes, default={}, help="sizes of flattened axes: M=2,C=3")
@@ -68,8 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace the folder if skelaug views wrote it")
     parser.epilog = (
         "A sequence's views depend on the seed and its number in the file alone, not on --batch (where they borrow "
-        "from "
-        "other sequences, as SkeleAdaIN does, the lenders are those of the part)."
+        "from other sequences, as SkeleAdaIN does, the lenders are those of the part)."
     )
 
 
@@ -131,10 +122,8 @@ def run(
         (folder / "table.txt").write_text(table + "\n", encoding="utf-8")
         drawn = _draw(views, first, keys, bones, folder, up)
     print(f"\n{table}\n(measured on {len(first)} sequences)\n")
-    rate = source.count / seconds
-    print(
-        f"{source.count} sequences in {seconds:.1f} s: {rate:,.0f} sequences/s, reading, all views and writing together"
-    )
+    rate = f"{source.count / seconds:,.0f} sequences/s, reading, all views and writing together"
+    print(f"{source.count} sequences in {seconds:.1f} s: {rate}")
     print(f"wrote {out}: " + ", ".join(sorted(path.name for path in out.iterdir())))
     if not drawn:
         print("(no picture: pip install 'skelaug[viz]')")
@@ -162,9 +151,8 @@ def _check_joints(source: SequenceFile, skeleton: Skeleton) -> None:
             f"{len(skeleton)}{hint}"
         )
     if c not in (2, 3):
-        raise ArrayError(
-            f"{source.path}: layout {source.layout!r} gives {c} coordinates, expected 2 or 3; check --layout"
-        )
+        gives = f"layout {source.layout!r} gives {c} coordinates"
+        raise ArrayError(f"{source.path}: {gives}, expected 2 or 3; check --layout")
 
 
 def _write(
@@ -182,14 +170,12 @@ def _write(
             with torch.no_grad():
                 made = _views(policy, part, keys)
             for i, ((name, _), view) in enumerate(zip(stages(policy), made, strict=True)):
-                kept = {"": view.x, "_mask": view.mask, "_graph": view.graph}
-                for suffix, tensor in kept.items():
-                    if tensor is None:
-                        continue
-                    file_name = f"{i}_{name}{suffix}.npy"
-                    if file_name not in files:
-                        files[file_name] = stack.enter_context(_create(folder / file_name, tensor, total))
-                    files[file_name].write(tensor.cpu().numpy().tobytes())
+                for suffix, tensor in {"": view.x, "_mask": view.mask, "_graph": view.graph}.items():
+                    if tensor is not None:
+                        file_name = f"{i}_{name}{suffix}.npy"
+                        if file_name not in files:
+                            files[file_name] = stack.enter_context(_create(folder / file_name, tensor, total))
+                        files[file_name].write(tensor.cpu().numpy().tobytes())
             done += len(part)
             progress.update(len(part))
     return SkeletonBatch.cat(head)

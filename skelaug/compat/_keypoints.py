@@ -156,61 +156,52 @@ class Step:
 
     def __call__(self, results: Results) -> Results:
         """Augment ``results`` and return it."""
-        return _augment_clip(self._view, results)
+        view, who = self._view, self._view.who
+        keypoint, score = _arrays(who, results)
+        frames: int = keypoint.shape[1]
+        total, clips = _whole(who, results, "total_frames", frames), _whole(who, results, "num_clips", 1)
+        sampled = "frame_inds" in results
+        if sampled and (view.removes or view.transform.length is not None or clips > 1):
+            raise ValueError(
+                f"{who}: frames have been sampled already, so that their number must not change any more nor several "
+                f"clips follow one another; put {who} before UniformSampleFrames"
+            )
+        if not sampled and not 0 <= total <= frames:
+            raise ValueError(f"{who}: total_frames is {total}, keypoint has {frames} frames, shape {keypoint.shape}")
+
+        x, scores = view.split(_channels_first(keypoint))
+        if score is not None:
+            scores = torch.cat([scores, _channels_first(score[..., None]).to(scores.dtype)], 1)
+        seen = observed(x, scores)
+        if not sampled:
+            seen = seen & (torch.arange(frames) < total)[:, None, None]  # past total_frames there is padding
+        label = torch.tensor([_whole(who, results, "label")]) if view.relabels else None
+        batch = SkeletonBatch(x, seen, label=label)
+        with torch.no_grad():
+            out, moved = view(batch, scores, worker_generator())
+
+        length = out.x.shape[2]
+        if not sampled:
+            resized = view.transform.length is not None
+            left = length if resized else total
+            if view.removes and out.mask.any():
+                left = int(Span(out.mask).stop) + (0 if resized else total - int(Span(seen).stop))
+            if resized or total == frames:
+                length = left  # frames that were removed are cut off; in a padded clip they become padding
+            if "total_frames" in results:
+                results["total_frames"] = left
+        whole = torch.cat([out.x, moved], 1)[0, :, :length].permute(3, 1, 2, 0).numpy()
+        if score is not None:
+            results["keypoint_score"] = np.ascontiguousarray(whole[..., -1], dtype=score.dtype)
+            whole = whole[..., :-1]
+        results["keypoint"] = np.ascontiguousarray(whole, dtype=keypoint.dtype)
+        if label is not None:
+            assert out.label is not None
+            results["label"] = type(results["label"])(out.label.item())
+        return results
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(policy={self._view.transform!r}, coords={self._view.coords})"
-
-
-def _augment_clip(view: KeypointPolicy, results: Results) -> Results:
-    """Augment ``results["keypoint"]`` of one clip, and what belongs to it, in ``results`` itself."""
-    who = view.who
-    keypoint, score = _arrays(who, results)
-    frames: int = keypoint.shape[1]
-    total, clips = (
-        _whole(who, results, name, default) for name, default in (("total_frames", frames), ("num_clips", 1))
-    )
-    sampled = "frame_inds" in results
-    if sampled and (view.removes or view.transform.length is not None or clips > 1):
-        raise ValueError(
-            f"{who}: frames have been sampled already, so that their number must not change any more nor several clips "
-            f"follow one another; put {who} before UniformSampleFrames"
-        )
-    if not sampled and not 0 <= total <= frames:
-        raise ValueError(
-            f"{who}: total_frames is {total}, keypoint has {frames} frames, shape {keypoint.shape}; it must count them"
-        )
-
-    x, scores = view.split(_channels_first(keypoint))
-    if score is not None:
-        scores = torch.cat([scores, _channels_first(score[..., None]).to(scores.dtype)], 1)
-    seen = observed(x, scores)
-    if not sampled:
-        seen = seen & (torch.arange(frames) < total)[:, None, None]  # past total_frames there is padding
-    label = torch.tensor([_whole(who, results, "label")]) if view.relabels else None
-    batch = SkeletonBatch(x, seen, label=label)
-    with torch.no_grad():
-        out, moved = view(batch, scores, worker_generator())
-
-    length = out.x.shape[2]
-    if not sampled:
-        resized = view.transform.length is not None
-        left = length if resized else total
-        if view.removes and out.mask.any():
-            left = _end(out.mask) + (0 if resized else total - _end(seen))
-        if resized or total == frames:
-            length = left  # frames that were removed are cut off; in a padded clip they become padding
-        if "total_frames" in results:
-            results["total_frames"] = left
-    whole = torch.cat([out.x, moved], 1)[0, :, :length].permute(3, 1, 2, 0).numpy()
-    if score is not None:
-        results["keypoint_score"] = np.ascontiguousarray(whole[..., -1], dtype=score.dtype)
-        whole = whole[..., :-1]
-    results["keypoint"] = np.ascontiguousarray(whole, dtype=keypoint.dtype)
-    if label is not None:
-        assert out.label is not None
-        results["label"] = type(results["label"])(out.label.item())
-    return results
 
 
 def _arrays(who: str, results: Results) -> tuple[Array, Array | None]:
@@ -252,11 +243,6 @@ def _whole(who: str, results: Results, name: str, default: Any = None) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not -(1 << 63) <= value < 1 << 63:
         raise ValueError(f"{who}: results[{name!r}] must be a whole number, got {value!r}")
     return int(value)
-
-
-def _end(mask: Tensor) -> int:
-    """The frame after the last in which anybody is present."""
-    return int(Span(mask).stop)
 
 
 def _choose_view(who: str, policy: Transform | GrowingPolicy, view: int | str) -> Transform:

@@ -12,10 +12,9 @@ By default each is the corrected form: people who are absent (all joints exactly
 of the body, angles go both ways. ``faithful=True`` draws from the original's distribution, its quirks included. To fix
 it, or another skeleton, for a whole feeder, use :func:`with_options`.
 
-Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a worker of a DataLoader it is a generator of the worker's own, which differs over workers, ranks and
-epochs and repeats for a seed, whatever a data set or a ``worker_init_fn`` seeds; see
-:func:`skelaug.workers.worker_generator`.
+Draws come from torch's global CPU generator, in a worker of a DataLoader from the worker's own, which differs over
+workers, ranks and epochs and repeats for a seed (:func:`skelaug.workers.worker_generator`). ``random.seed`` and
+``numpy.random.seed`` have no say.
 
 A clip that is no NumPy array of floats raises TypeError, one of another shape ValueError; the functions below name only
 their other errors, all of them ValueError.

@@ -14,10 +14,9 @@ By default each is the corrected form, for which people who are absent (all join
 ``faithful=True`` draws from the original's distribution, its quirks included; :func:`with_options` fixes it for a whole
 feeder. Both work with NumPy 2.4, where the original's crop fails.
 
-Randomness is torch's global CPU generator: ``torch.manual_seed`` repeats it, ``random.seed`` and ``numpy.random.seed``
-have no say. In a worker of a DataLoader it is a generator of the worker's own, which differs over workers, ranks and
-epochs and repeats for a seed, whatever a data set or a ``worker_init_fn`` seeds; see
-:func:`skelaug.workers.worker_generator`.
+Draws come from torch's global CPU generator, in a worker of a DataLoader from the worker's own, which differs over
+workers, ranks and epochs and repeats for a seed (:func:`skelaug.workers.worker_generator`). ``random.seed`` and
+``numpy.random.seed`` have no say.
 
 A clip that is no NumPy array of floats raises TypeError, one of another shape ValueError; the functions below name only
 their other errors, all of them ValueError.

@@ -21,9 +21,7 @@ try:
     from mmengine.model import BaseDataPreprocessor
     from mmengine.registry import MODELS, TRANSFORMS
 except ImportError as error:
-    raise ImportError(
-        "skelaug.compat.mmaction2 needs mmengine and mmcv: pip install mmengine 'mmcv-lite>=2.0,<2.2'"
-    ) from error
+    raise ImportError("skelaug.compat.mmaction2 needs: pip install mmengine 'mmcv-lite>=2.0,<2.2'") from error
 
 __all__ = ["SkelAug", "SkelAugDataPreprocessor"]
 
@@ -78,8 +76,7 @@ class SkelAugDataPreprocessor(BaseDataPreprocessor):  # type: ignore[misc]
         self._view = KeypointPolicy(type(self).__name__, policy, skeleton, view, coords)
         if self._view.relabels:
             raise ValueError(
-                "SkelAugDataPreprocessor: Mirror(label_map=…) changes labels, which the batch does not hold as a "
-                "tensor; put it into the pipeline, in SkelAug"
+                "SkelAugDataPreprocessor: Mirror(label_map=…) changes labels; put it into the pipeline, in SkelAug"
             )
         self.policy = self._view.transform  # a submodule: it has a device, and perhaps parameters
 

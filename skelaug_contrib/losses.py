@@ -323,9 +323,7 @@ def _enter(
     name, first = next(iter(views.items()))
     n, d = arguments.tensor(who, name, first, "N D").shape
     if n == 0:
-        raise ValueError(
-            f"{who}({name}=…): the batch is empty (N = 0), so the mean over it is undefined; skip this step"
-        )
+        raise ValueError(f"{who}({name}=…): the batch is empty (N = 0), its mean is undefined; skip this step")
     for name, value in (views | {"key": key}).items():
         arguments.tensor(who, name, value, "N D", like=first, N=n, D=d)
     arguments.tensor(who, "queue", queue, "K D", like=first, D=d)

@@ -156,9 +156,7 @@ def _sinusoids(joints: int, channels: int) -> Tensor:
 
 def _specs(blocks: Sequence[Sequence[int]]) -> list[tuple[int, int, int, int]]:
     if not isinstance(blocks, list | tuple) or not blocks:
-        raise ValueError(
-            f"DSTA(blocks={blocks!r}): blocks must be a sequence of (in, out, inner, stride), got {blocks!r}"
-        )
+        raise ValueError(f"DSTA(blocks={blocks!r}): blocks must be a sequence of (in, out, inner, stride)")
     before: int | None = None
     specs = []
     for block in blocks:

@@ -71,7 +71,7 @@ class STGCN(PersonEncoder):
         strides = _counts("strides", strides)
         if len(strides) != len(widths):
             raise ValueError(
-                f"STGCN(strides={strides}): strides must hold one number a block, {len(widths)}, got {len(strides)}"
+                f"STGCN(strides={strides}): strides must be {len(widths)}, one a block, got {len(strides)}"
             )
         if check.count("STGCN", "kernel", kernel) % 2 == 0:
             raise ValueError(f"STGCN(kernel={kernel}): kernel must be odd, got {kernel}")

@@ -77,9 +77,7 @@ def choose_weights(logits: Sequence[Tensor], labels: Tensor) -> tuple[tuple[floa
 def _check_logits(who: str, logits: Sequence[Tensor]) -> None:
     """Refuse what is not a list of at least one floating-point tensor, all of one shape and device."""
     if not isinstance(logits, list | tuple) or not logits:
-        raise ValueError(
-            f"{who}(logits=…): logits must be a list of one tensor (S, classes) a stream, of at least one stream"
-        )
+        raise ValueError(f"{who}(logits=…): logits must be a list of tensors (S, classes), of at least one stream")
     samples, classes = arguments.tensor(who, "logits", logits[0], "S classes").shape
     for stream in logits:
         arguments.tensor(who, "logits", stream, "S classes", like=logits[0], S=samples, classes=classes)

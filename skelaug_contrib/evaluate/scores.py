@@ -85,9 +85,7 @@ def check_features(who: str, name: str, features: Tensor, like: Tensor | None = 
     else:
         arguments.tensor(who, name, features, "S D", like=like, D=like.shape[1])
     if features.is_meta or not features.isfinite().all():
-        raise ValueError(
-            f"{who}({name}=…): {name} hold NaN or infinity, or nothing: the encoder or its input is broken"
-        )
+        raise ValueError(f"{who}({name}=…): {name} hold NaN or infinity, or nothing: encoder or input are broken")
 
 
 def check_labels(who: str, name: str, labels: Tensor, count: int, classes: int | None = None) -> int:

@@ -513,7 +513,7 @@ def test_build() -> None:
     [
         (lambda: STGCN(NTU, widths=()), "widths must be a sequence"),
         (lambda: STGCN(NTU, widths=(4, 0)), "widths must be a whole number ≥ 1, got 0"),
-        (lambda: STGCN(NTU, widths=(4, 4), strides=(1,)), "strides must hold one number a block, 2, got 1"),
+        (lambda: STGCN(NTU, widths=(4, 4), strides=(1,)), "strides must be 2, one a block, got 1"),
         (lambda: STGCN(NTU, kernel=8), "kernel must be odd, got 8"),
         (lambda: STGCN(NTU, dropout=1.5), "dropout must be a number ≥ 0 and ≤ 1"),
         (lambda: STGCN(NTU, persons="first"), "persons must be one of 'present', 'all'"),

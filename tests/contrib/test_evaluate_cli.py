@@ -180,7 +180,7 @@ def test_no_choice_depends_on_the_test_labels(command: str, world: World, run: R
         out = tmp_path / f"{data.name}.json"
         runs = [world[s] for s in (("joint", "bone", "motion") if command == "fuse" else ("joint",))]
         trained = command in ("finetune", "semi")
-        how = ("--lr", 0.1, "--train-batch", 6) if trained else ("--lr", 0.02, "--standardize")
+        how = ("--lr", 0.1, "--train-batch", 6) if trained else ("--lr", 0.5, "--standardize")
         few = ("--epochs", 12, "--seeds", 2, "--validation-subjects", 1, *how)
         share = ("--share", 0.7) if command == "semi" else ()
         assert run(command, *runs, data, *few, *share, "--out", out)[0] == 0

@@ -77,9 +77,7 @@ class _Arrays:
 
     def _check_joints(self, joints: int) -> None:
         if joints != len(self.skeleton):
-            raise Broken(
-                f"has {joints} joints, skeleton {self.joints!r} has {len(self.skeleton)}; name another skeleton"
-            )
+            raise Broken(f"has {joints} joints, skeleton {self.joints!r} has {len(self.skeleton)}; name another one")
 
 
 def _about(name: str) -> dict[str, int]:

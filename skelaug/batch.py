@@ -263,14 +263,14 @@ class SkeletonBatch:
         try:
             chosen = index if isinstance(index, Tensor) else torch.as_tensor(index, device="cpu")
         except (TypeError, ValueError, RuntimeError):
-            chosen = torch.empty(0, 0)
+            chosen = torch.empty(0, 0, device="cpu")
         if isinstance(index, tuple) or chosen.ndim != 1 or chosen.is_floating_point() or chosen.is_complex():
             if not (isinstance(index, list) and not index):
                 raise TypeError(
                     f"SkeletonBatch[{index!r}]: choose samples by a number, a slice, or whole numbers or bools (N,); "
                     f"frames, joints and persons are chosen on batch.x"
                 )
-            chosen = torch.empty(0, dtype=torch.int64)
+            chosen = torch.empty(0, dtype=torch.int64, device="cpu")
         if chosen.dtype == torch.bool and chosen.shape[0] != len(self):
             raise IndexError(f"SkeletonBatch[…]: {chosen.shape[0]} bools for {len(self)} samples")
         if readable(chosen) and chosen.dtype != torch.bool and ((chosen < -len(self)) | (chosen >= len(self))).any():

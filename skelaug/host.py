@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-__all__ = ["differentiated", "readable", "rows", "without_autocast"]
+__all__ = ["differentiated", "plain_defaults", "readable", "rows", "without_autocast"]
 
 
 def readable(value: Tensor) -> bool:
@@ -40,3 +41,15 @@ def without_autocast(device: torch.device) -> contextlib.AbstractContextManager[
     if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def plain_defaults() -> Iterator[None]:
+    """A context, or a decorator, in which new tensors are float32 on the CPU, whatever torch's defaults are outside."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skelaug import check
+from skelaug import check, host
 from skelaug.arrays import StoredArray, array_names
 from skelaug.batch import SkeletonBatch
 from skelaug.expect import of_type
@@ -60,6 +60,7 @@ def _chosen(who: str, name: str, chosen: Any, options: Sequence[str]) -> list[st
     return names
 
 
+@host.plain_defaults()
 def sample_motion(
     clips: Sequence[str] | None = None, *, length: int | None = None, centre: bool = True
 ) -> SkeletonBatch:
@@ -226,6 +227,7 @@ def _turn(v: Tensor, rotation: Tensor) -> Tensor:
     return turned
 
 
+@host.plain_defaults()
 def synthetic_motion(
     skeleton: Skeleton,
     n: int,

@@ -60,7 +60,7 @@ def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> Non
         shapes["apply"] = "bool N"
     _check_names(who, params, shapes)
     for name, form in shapes.items():
-        _check_entry(who, transform, batch, name, params[name], form)
+        _check_entry(who, transform, batch, name, params[name], form, params.get("apply"))
 
 
 def _check_names(who: str, params: dict[str, Any], expected: Iterable[str]) -> None:
@@ -92,7 +92,9 @@ def _check_against_a_draw(who: str, transform: Transform, batch: SkeletonBatch, 
             )
 
 
-def _check_entry(who: str, transform: Transform, batch: SkeletonBatch, name: str, value: Any, form: str) -> None:
+def _check_entry(
+    who: str, transform: Transform, batch: SkeletonBatch, name: str, value: Any, form: str, apply: Tensor | None
+) -> None:
     n, c, t, v, m = batch.x.shape
     sizes = {"N": n, "C": c, "T": t, "L": transform.length or t, "V": v, "M": m}
     kind, *axes = form.split() if form.startswith(("int", "bool", "float")) else ["float", *form.split()]
@@ -112,10 +114,13 @@ def _check_entry(who: str, transform: Transform, batch: SkeletonBatch, name: str
             f"{who}: params[{name!r}] must be {kind} ({', '.join(axes)}) = ({wanted}) to fit x "
             f"{tuple(batch.x.shape)}, got {got}; draw for this x with sample(x)"
         )
-    if bound and host.readable(value) and not ((value >= 0) & (value <= sizes[bound] - 1)).all():
+    if not bound or not host.readable(value):
+        return
+    used = value if apply is None else value[apply]  # what is drawn for a sample that is gated out does not matter
+    if not ((used >= 0) & (used <= sizes[bound] - 1)).all():
         raise ValueError(
             f"{who}: params[{name!r}] must lie in 0 … {sizes[bound] - 1} to fit x {tuple(batch.x.shape)}, got "
-            f"{value.min().item():g} … {value.max().item():g}"
+            f"{used.min().item():g} … {used.max().item():g}"
         )
 
 

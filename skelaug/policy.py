@@ -546,7 +546,7 @@ class GrowingPolicy(ReadOnly):
                 graphs = (m.base_graph(batch) for _, m in self._views[index] if isinstance(m, ActsOnGraph))
                 base = next(graphs, None)
                 if view.graph is not None and base is not None:
-                    strength = strength + fg.share_changed(base, view.graph).mean()
+                    strength = strength + fg.share_changed(base, view.graph).sum() / max(len(batch), 1)
                 strengths.append(strength)
         return torch.stack(strengths).float()
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skelaug import plugins
+from skelaug import host, plugins
 
 __all__ = ["Skeleton", "skeletons"]
 
@@ -214,6 +214,7 @@ class Skeleton:
             return self.joints.index(joint)
         raise ValueError(f"skeleton {self.name!r} has no joint {joint!r}; its joints are {', '.join(self.joints)}")
 
+    @host.plain_defaults()
     def ancestors(self) -> Tensor:
         """float32 ``(V, V)``: 1 at [j, a] if the bone that ends in a lies between the root and j."""
         matrix = torch.zeros(len(self), len(self))
@@ -221,12 +222,14 @@ class Skeleton:
             matrix[joint, self._path(joint)] = 1
         return matrix
 
+    @host.plain_defaults()
     def hops(self) -> Tensor:
         """int64 ``(V, V)``: the number of bones between two joints."""
         ancestors = self.ancestors()
         depth = ancestors.sum(1)
         return (depth[:, None] + depth - 2 * ancestors @ ancestors.T).long()
 
+    @host.plain_defaults()
     def adjacency(self, *, self_loops: bool = True) -> Tensor:
         """float32 ``(V, V)``, symmetric: 1 where a bone connects two joints and, if asked, on the diagonal."""
         matrix = torch.eye(len(self)) if self_loops else torch.zeros(len(self), len(self))
@@ -234,6 +237,7 @@ class Skeleton:
             matrix[a, b] = matrix[b, a] = 1
         return matrix
 
+    @host.plain_defaults()
     def partitions(self, strategy: str = "spatial") -> Tensor:
         """ST-GCN's partitions of the normalised adjacency (Yan et al., AAAI 2018).
 

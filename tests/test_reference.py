@@ -22,9 +22,10 @@ def steps(members: tuple[Params, ...], n: int) -> list[tuple[str, Any]]:
     for drawn in members:
         if "apply" in drawn and not drawn["apply"][n]:
             continue
-        for name in ("frames", "joints", "matrix", "scale", "noise", "kernel", "mask"):
+        for name in ("frames", "joints", "matrix", "noise", "kernel", "mask"):
             if name in drawn:
-                found.append((name, drawn[name][n].numpy()))
+                diagonal = name == "matrix" and drawn[name].ndim == 2
+                found.append(("scale" if diagonal else name, drawn[name][n].numpy()))
     return found
 
 

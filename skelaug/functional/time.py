@@ -35,8 +35,10 @@ def take_frames(x: Tensor, frames: Tensor) -> Tensor:
         ``(N, C, T', V, M)``.
     """
     n, c, t, v, m = x.shape
+    if not t:  # of a clip without frames nobody is seen in any
+        return x.new_zeros(n, c, frames.shape[1], v, m)
     # Whole rows of V·M numbers by index_select; gather would index each number.
-    row = torch.arange(n * c, device=x.device).view(n, c, 1) * t + frames.clamp(0, max(t - 1, 0))[:, None]
+    row = torch.arange(n * c, device=x.device).view(n, c, 1) * t + frames.clamp(0, t - 1)[:, None]
     return x.reshape(n * c * t, v * m).index_select(0, row.view(-1)).view(n, c, frames.shape[1], v, m)
 
 

@@ -73,7 +73,7 @@ class JointMask(Transform):
         if per == "sequence":
             self.shapes = "mask: bool N 1 V"
         self.fill = check_fill("JointMask", fill)
-        self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
+        self.token = nn.Parameter(torch.zeros((), dtype=torch.float32, device="cpu")) if fill == "token" else None
         self.linear = fill == 0
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
@@ -116,7 +116,7 @@ class LimbMask(Transform):
         self.limbs = check.choice("LimbMask", "limbs", limbs, range(1, len(parts) + 1))
         self._table = [[joint in part for joint in range(len(skeleton))] for part in parts]
         self.fill = check_fill("LimbMask", fill)
-        self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
+        self.token = nn.Parameter(torch.zeros((), dtype=torch.float32, device="cpu")) if fill == "token" else None
         self.linear = fill == 0
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
@@ -164,7 +164,7 @@ class JointTimeMask(Transform):
         self._joints = check.span("JointTimeMask", "joints", joints, low=0, high=1, single="fixed")
         self._frames = check.span("JointTimeMask", "frames", frames, low=0, high=1, single="fixed")
         self.fill = check_fill("JointTimeMask", fill)
-        self.token = nn.Parameter(torch.zeros(())) if fill == "token" else None
+        self.token = nn.Parameter(torch.zeros((), dtype=torch.float32, device="cpu")) if fill == "token" else None
         self.linear = fill == 0
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:

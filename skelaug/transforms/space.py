@@ -451,8 +451,10 @@ class Center(Transform):
         origin = fv.pick(x, coords)[:, :, :, self._joint, None]  # (N, d, T, 1, M), 0 where it is not observed
         if self.per == "clip":
             n, d, t, _, m = origin.shape
+            if not t * m:
+                return batch
             seen = batch.seen[:, :, min(self._joint, batch.seen.shape[2] - 1)].flatten(1)  # (N, T·M), persons fastest
-            first = seen.to(torch.uint8).argmax(1) if t * m else seen.new_zeros(n, dtype=torch.int64)
+            first = seen.to(torch.uint8).argmax(1)
             origin = origin.reshape(n, d, t * m).gather(2, first.view(n, 1, 1).expand(n, d, 1))[..., None, None]
         return batch.with_parts(x=fv.put(x, fv.add(fv.pick(x, coords), -origin, batch.seen), coords))
 

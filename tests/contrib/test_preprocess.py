@@ -103,7 +103,7 @@ def test_members_and_their_order() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"align": "none"}, "align must be one of None, 'frame', 'clip'"), ({"size": 0}, r"Normalize\(size=0\)")],
+    [({"align": "none"}, "align must be one of"), ({"size": 0}, r"Normalize\(size=0\)")],
 )
 def test_bad_choices_are_explained(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -117,5 +117,5 @@ def test_an_encoder_tells_how_its_data_were_prepared(tmp_path: Path) -> None:
     export_encoder(tmp_path / "encoder.safetensors", config.encoder.build(NTU), config, NTU)
     spec = load_encoder(tmp_path)[1]
     assert (spec.align, spec.size) == ("spine", 1.5)
-    with pytest.raises(ValueError, match="align must be one of None"):
+    with pytest.raises(ValueError, match="align must be one of"):
         DataConfig("data", align="shoulders")  # type: ignore[arg-type]

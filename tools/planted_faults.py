@@ -101,6 +101,13 @@ FAULTS = (
         (COMPOSITION, "-k", "sampling_changes_no_batch and Scale"),
     ),
     Fault(
+        "a branch that overwrites the input",
+        "skelaug/policy.py",
+        "scratch = None if out.x is batch.x or host.differentiated(out.x) else out.x",
+        "scratch = None if host.differentiated(out.x) else out.x",
+        (COMPOSITION, "-k", "sampling_changes_no_batch and OneOf"),
+    ),
+    Fault(
         "presence that is not moved between members",
         "skelaug/policy.py",
         "observed = Presence(lambda: _change(member, params).only(*change.MAPS).moved(before).seen)",

@@ -106,7 +106,8 @@ def load(path: str | Path) -> dict[str, Any]:
         raise
     except Exception as error:  # what a damaged file raises depends on where it is damaged
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); {_MEND}") from error
+        size = path.stat().st_size
+        raise CheckpointError(f"{path}: not a readable checkpoint, {size} bytes ({reason}); {_MEND}") from error
     if not isinstance(found, dict) or found.get("format") != _CHECKPOINT:
         raise CheckpointError(f"{path}: not a checkpoint of skelaug pretrain ({_CHECKPOINT}); {_MEND}")
     state = found.get("state")

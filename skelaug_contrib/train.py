@@ -219,8 +219,9 @@ def _launch(config: PretrainConfig) -> Fabric:
     started = int(os.environ.get("WORLD_SIZE", processes))
     if started != processes:
         raise TrainingError(
-            f"{started} processes were started from outside (WORLD_SIZE), the configuration says {processes}; make "
-            f"--devices what torchrun's --nproc-per-node is, and --nodes what --nnodes is"
+            f"{started} processes were started from outside (WORLD_SIZE), the configuration says {processes}: devices "
+            f"{config.devices} × nodes {config.nodes}; make --devices what torchrun's --nproc-per-node is, and --nodes "
+            f"what --nnodes is"
         )
     accelerator = torch.accelerator.current_accelerator()
     on_cpu = config.accelerator == "cpu" or accelerator is None

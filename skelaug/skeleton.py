@@ -217,7 +217,7 @@ class Skeleton:
     @host.plain_defaults()
     def ancestors(self) -> Tensor:
         """float32 ``(V, V)``: 1 at [j, a] if the bone that ends in a lies between the root and j."""
-        matrix = torch.zeros(len(self), len(self))
+        matrix = torch.zeros(len(self), len(self), dtype=torch.float32)
         for joint in range(len(self)):
             matrix[joint, self._path(joint)] = 1
         return matrix
@@ -232,7 +232,7 @@ class Skeleton:
     @host.plain_defaults()
     def adjacency(self, *, self_loops: bool = True) -> Tensor:
         """float32 ``(V, V)``, symmetric: 1 where a bone connects two joints and, if asked, on the diagonal."""
-        matrix = torch.eye(len(self)) if self_loops else torch.zeros(len(self), len(self))
+        matrix = torch.eye(len(self), dtype=torch.float32) * self_loops
         for a, b in self.bones:
             matrix[a, b] = matrix[b, a] = 1
         return matrix
@@ -260,7 +260,7 @@ class Skeleton:
         normal = adjacency / adjacency.sum(0, keepdim=True)
         if strategy == "uniform":
             return normal[None]
-        itself = torch.eye(len(self))
+        itself = torch.eye(len(self), dtype=torch.float32)
         if strategy == "distance":
             return normal * torch.stack([itself, 1 - itself])
         from_centre = self.hops()[self.centre]

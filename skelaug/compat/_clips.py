@@ -39,7 +39,10 @@ def read(who: str, data: Any, faithful: Any, *, only_coordinates: bool = False) 
         hint = "; write x.numpy()" if isinstance(data, Tensor) else "; write numpy.asarray(x)"
         raise TypeError(f"{who}: the clip must be a NumPy array (C, T, V, M), got {type(data).__name__}{hint}")
     if data.ndim != 4 or 0 in data.shape:
-        raise ValueError(f"{who}: the clip must be (C, T, V, M), at least one of each, got shape {data.shape}")
+        raise ValueError(
+            f"{who}: the clip must be (C, T, V, M) = coordinate, frame, joint, person, at least one of each; "
+            f"got shape {data.shape}"
+        )
     if only_coordinates and data.shape[0] not in (2, 3):
         raise ValueError(f"{who}: the clip must have 2 or 3 coordinates, got shape {data.shape}, (C, T, V, M)")
     return from_numpy(f"{who}: the clip", data, copy=True)[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import Any, cast
 
 import torch
@@ -129,7 +130,8 @@ class SkeletonBatch:
     def from_list(cls, clips: Sequence[Tensor], label: Tensor | None = None) -> SkeletonBatch:
         """Join clips ``(C, T_i, V, M)`` of unequal length, padded with absent frames to the longest."""
         who = "SkeletonBatch.from_list(clips)"
-        clips = list(clips) if isinstance(clips, Iterable) else [clips]
+        if not isinstance(clips, list | tuple):
+            raise TypeError(f"{who}: needs a list of clips (C, T, V, M), got {type(clips).__name__}")
         if not clips:
             raise ValueError(f"{who}: needs at least one clip (C, T, V, M), got none")
         for i, clip in enumerate(clips):
@@ -171,8 +173,7 @@ class SkeletonBatch:
     def cat(cls, batches: Sequence[SkeletonBatch]) -> SkeletonBatch:
         """Join batches along N, shorter ones padded with absent frames; a DataLoader's collate calls this."""
         who = "SkeletonBatch.cat(batches)"
-        batches = list(batches) if isinstance(batches, Iterable) else [batches]
-        if not all(isinstance(batch, SkeletonBatch) for batch in batches):
+        if not isinstance(batches, list | tuple) or not all(isinstance(batch, SkeletonBatch) for batch in batches):
             raise TypeError(f"{who}: needs a list of SkeletonBatches, got {batches!r}")
         if not batches:
             raise ValueError(f"{who}: needs at least one batch, got none")
@@ -251,11 +252,11 @@ class SkeletonBatch:
     def __len__(self) -> int:
         return self.x.shape[0]
 
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> SkeletonBatch:
+    def __getitem__(self, index: Any) -> SkeletonBatch:
         """Choose samples; the result is always a batch: ``batch[3]`` holds one sample."""
         if isinstance(index, slice):
             return self._settled(lambda v: v[index])
-        if not isinstance(index, bool) and hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0:
+        if isinstance(index, Integral) and not isinstance(index, bool):
             position = int(index)
             if not -len(self) <= position < len(self):
                 raise IndexError(f"sample {position} of a SkeletonBatch with {len(self)} samples")

@@ -44,9 +44,14 @@ def probability(who: str, p: Any) -> float:
     raise ValueError(f"{who}(p={p!r}): p must be a probability, 0 ≤ p ≤ 1, got {p!r}")
 
 
+def whole(value: Any) -> bool:
+    """Whether ``value`` is a whole number of Python or NumPy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def count(who: str, name: str, value: Any, low: int = 1) -> int:
     """``value`` if it is a whole number ≥ ``low``."""
-    if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= low:
+    if whole(value) and low <= int(value) < 2**63:
         return int(value)
     raise ValueError(f"{who}({name}={value!r}): {name} must be a whole number ≥ {low}, got {value!r}")
 
@@ -97,7 +102,7 @@ def coordinates(who: str, coords: Any) -> tuple[int, ...] | None:
     """Normalise ``coords``: ``None`` (all channels), a number of leading channels, or their indices."""
     if coords is None:
         return None
-    if isinstance(coords, int) and not isinstance(coords, bool) and coords > 0:
+    if isinstance(coords, int) and not isinstance(coords, bool) and 0 < coords < 2**16:
         return tuple(range(coords))
     whole = isinstance(coords, list | tuple) and all(type(c) is int and c >= 0 for c in coords)
     if whole and 0 < len(set(coords)) == len(coords):

@@ -117,7 +117,7 @@ def _check_entry(
     if not bound or not host.readable(value):
         return
     used = value if apply is None else value[apply]  # what is drawn for a sample that is gated out does not matter
-    if not ((used >= 0) & (used <= sizes[bound] - 1)).all():
+    if sizes[bound] and not ((used >= 0) & (used <= sizes[bound] - 1)).all():
         raise ValueError(
             f"{who}: params[{name!r}] must lie in 0 … {sizes[bound] - 1} to fit x {tuple(batch.x.shape)}, got "
             f"{used.min().item():g} … {used.max().item():g}"

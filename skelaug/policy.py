@@ -41,7 +41,7 @@ class ActsOnGraph(Protocol):
 
 def check_members(who: str, members: Iterable[Any]) -> tuple[Transform, ...]:
     """``members`` if they are transforms."""
-    if isinstance(members, str) or not isinstance(members, Iterable):
+    if isinstance(members, str) or not isinstance(members, Iterable) or getattr(members, "ndim", 1) == 0:
         raise TypeError(f"{who}: members must be a list of transforms, got {members!r}")
     members = tuple(members)
     for position, member in enumerate(members):
@@ -567,6 +567,8 @@ class GrowingPolicy(ReadOnly):
         """View i as one transform, ``policy[i]``, or the policy of the first k views, ``policy[:k]``: same draws."""
         if not isinstance(index, slice):
             return View(self, index)
+        if not all(part is None or check.whole(part) for part in (index.start, index.stop, index.step)):
+            raise TypeError(f"GrowingPolicy[{index}]: a slice takes whole numbers, as in policy[:2]")
         start, stop, step = index.indices(len(self))
         if start != 0 or step != 1 or stop < 1:
             raise ValueError(

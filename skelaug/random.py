@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
 
 from skelaug import host
-from skelaug.check import constant
+from skelaug.check import constant, whole
 
 __all__ = ["Rng", "Source", "fold_in", "keys"]
 
@@ -77,13 +77,13 @@ def keys(seed: int, epoch: int, ids: Tensor | Iterable[int]) -> Tensor:
         True
     """
     for name, value in (("seed", seed), ("epoch", epoch)):
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
+        if not whole(value):
             raise TypeError(f"keys({name}={value!r}): {name} must be a whole number, got {type(value).__name__}")
     if not isinstance(ids, Tensor):
-        try:
-            ids = torch.tensor([operator.index(i) for i in ids], dtype=torch.int64, device="cpu")
-        except (TypeError, OverflowError) as error:
-            raise TypeError(f"keys(ids={ids!r}): ids must be integers (N,): {error}") from error
+        numbers: list[Any] = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str | bytes) else [None]
+        if not all(whole(number) and -(2**63) <= number < 2**63 for number in numbers):
+            raise TypeError(f"keys(ids={ids!r}): ids must be integers (N,) of 64 bits")
+        ids = torch.tensor(list(map(int, numbers)), dtype=torch.int64, device="cpu")
     if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool or ids.ndim != 1:
         raise TypeError(f"keys(ids=…): ids must be integers (N,), got {ids.dtype} {tuple(ids.shape)}")
     base = _mix_int(_mix_int(operator.index(seed) + _GAMMA) ^ _mix_int(operator.index(epoch) + _LABEL))
@@ -99,7 +99,7 @@ def fold_in(keys: Tensor, n: int) -> Tensor:
     if not isinstance(keys, Tensor) or keys.dtype != torch.int64:
         got = keys.dtype if isinstance(keys, Tensor) else type(keys).__name__
         raise TypeError(f"fold_in(keys=…): keys must be an int64 tensor, as skelaug.random.keys gives, got {got}")
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
+    if not whole(n):
         raise TypeError(f"fold_in(n={n!r}): n must be a whole number, got {type(n).__name__}")
     return _mix(keys ^ _mark(n))
 

@@ -81,7 +81,7 @@ class Skeleton:
             raise ValueError(f"{who}: parents must have one entry a joint, {v}, got {len(self.parents)}")
         roots = [j for j, parent in enumerate(self.parents) if parent == j]
         if len(roots) != 1:
-            raise ValueError(f"{who}: exactly one joint, the root, must be its own parent; these are: {roots}")
+            raise ValueError(f"{who}: parents: exactly one joint, the root, must be its own parent; these are: {roots}")
         lost = [j for j in range(v) if self._path(j)[-1] != roots[0]]
         if lost:
             raise ValueError(f"{who}: the parents of joints {lost} run in a circle and never reach the root {roots[0]}")
@@ -145,10 +145,12 @@ class Skeleton:
             (v,) = _whole(who, "num_joints", (num_joints,))
         else:
             v = highest + 1 if names is None else len(names)
-        if v < 1 or min(map(min, bones), default=0) < 0 or highest >= v:
+        if v < 1:
+            raise ValueError(f"{who}: num_joints must be at least 1, got {num_joints}")
+        if min(map(min, bones), default=0) < 0 or highest >= v:
             raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(bones)}")
-        centre = centre if centre is not None else root if root is not None else 0
-        root = _joint(who, "root", centre if root is None else root, v)
+        root = _joint(who, "centre" if root is None else "root", root if root is not None else centre or 0, v)
+        centre = root if centre is None else centre
         from scipy.sparse.csgraph import breadth_first_order  # here, because it takes long to import
 
         connections = np.zeros((v, v))

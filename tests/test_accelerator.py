@@ -71,12 +71,12 @@ def test_all_views_of_a_policy_stay_on_the_device(mode: str, stream: str) -> Non
         mask = torch.ones(4, 12, len(SKELETON), 2, device="ghost", dtype=torch.bool)
         k = skelaug.random.keys(0, 0, torch.arange(4, device="ghost"))
         for plain in (False, True):  # the last view acts on the graph, which needs a batch
-            given = x if plain else SkeletonBatch(x, mask)
             policy = whole[:2] if plain else whole
             for draw in ({}, {"keys": k}):
+                given = x if plain else SkeletonBatch(x, mask)
                 views = [*policy.views(given, **draw), policy.key_view(given, **draw)]
                 assert all(v.device.type == "ghost" for v in tensors(views))
-                sum(view.x.square().sum() for view in views).backward()
+                sum((view if plain else view.x).square().sum() for view in views).backward()
                 policy.replay(given, policy.sample(given, **draw))
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skelaug import check
-from skelaug.batch import SkeletonBatch
+from skelaug.batch import SkeletonBatch, check_x
 from skelaug.functional import values as fv
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
@@ -187,7 +187,7 @@ def as_style(who: str, style: SkeletonBatch | Tensor | None) -> SkeletonBatch | 
         return style
     if not isinstance(style, Tensor):
         raise TypeError(f"{who}(style=…): style must be a Tensor, a SkeletonBatch or None, got {type(style).__name__}")
-    return SkeletonBatch(style)
+    return SkeletonBatch(check_x(style, f"{who}(style=…)"))
 
 
 def find_partner(

@@ -23,6 +23,10 @@ from skelaug import policies, random
 from skelaug import transforms as T
 from skelaug_contrib.losses import hierarchical_losses
 
+# Once a process has freed a large block, glibc keeps freed memory instead of giving it back to the system page by page.
+# A trainer soon has; so both commits are timed in that state, of which neither pages nor numbers remain.
+torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)
+
 LOOP, NORMAL = "NumPy loop, basic + normal view", "basic + normal view"
 
 

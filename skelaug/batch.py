@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 from skelaug.host import readable
 from skelaug.presence import Presence, infer_presence
 
-__all__ = ["SkeletonBatch", "check_x"]
+__all__ = ["Data", "SkeletonBatch", "check_x"]
 
 
 class SkeletonBatch:
@@ -256,7 +256,7 @@ class SkeletonBatch:
         """Choose samples; the result is always a batch: ``batch[3]`` holds one sample."""
         if isinstance(index, slice):
             return self._settled(lambda v: v[index])
-        if isinstance(index, Integral) and not isinstance(index, bool):
+        if isinstance(index, Integral) and index is not True and index is not False:
             position = int(index)
             if not -len(self) <= position < len(self):
                 raise IndexError(f"sample {position} of a SkeletonBatch with {len(self)} samples")
@@ -310,6 +310,10 @@ class SkeletonBatch:
         parts = [f"x={tuple(self.x.shape)} {self.x.dtype} {self.x.device}", f"mask={tuple(self.mask.shape)}"]
         parts += [f"{name}={tuple(v.shape)}" for name in ("graph", "label") if (v := getattr(self, name)) is not None]
         return f"SkeletonBatch({', '.join(parts)})"
+
+
+Data = TypeVar("Data", Tensor, SkeletonBatch)
+"""A Tensor or a SkeletonBatch: what comes in goes out."""
 
 
 def check_x(x: Any, who: str) -> Tensor:

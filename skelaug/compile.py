@@ -6,22 +6,22 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["own_code"]
+__all__ = ["OwnReplay"]
 
 
-def own_code(function: Callable[..., Any], owner: type) -> Callable[..., Any]:
-    """A copy of a method for one class: torch.compile counts recompilations by code object, so each needs its own.
+class OwnReplay:
+    """Base of classes that each have a code object of their own for ``replay``.
 
-    Args:
-        function: the method that ``owner`` inherits.
-        owner: the class.
+    torch.compile counts recompilations by code object: of one that all transforms share, a few would use up the limit.
     """
-    code = function.__code__.replace(co_qualname=f"{owner.__qualname__}.{function.__name__}")
-    copy = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
-    copy.__doc__, copy.__kwdefaults__, copy.__annotations__ = (
-        function.__doc__,
-        function.__kwdefaults__,
-        function.__annotations__,
-    )
-    copy.__qualname__, copy.__module__ = code.co_qualname, function.__module__
-    return copy
+
+    replay: Callable[..., Any]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        shared = cls.replay
+        code = shared.__code__.replace(co_qualname=f"{cls.__qualname__}.replay")
+        own = types.FunctionType(code, shared.__globals__, "replay", shared.__defaults__)
+        own.__doc__, own.__annotations__, own.__module__ = shared.__doc__, shared.__annotations__, shared.__module__
+        own.__qualname__ = code.co_qualname
+        cls.replay = own

@@ -16,7 +16,10 @@ from skelaug.random import Rng
 if TYPE_CHECKING:
     from skelaug.transform import Transform
 
-__all__ = ["check_params", "check_rows", "drawn_for"]
+__all__ = ["Params", "check_params", "check_rows", "drawn_for"]
+
+Params = dict[str, Any]
+"""A pytree of tensors, each with N first."""
 
 _TYPES = {"int": torch.int64, "bool": torch.bool}
 
@@ -51,6 +54,7 @@ def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> Non
     look like.
     """
     who = f"{type(transform).__name__}.replay"
+    check.joints(type(transform).__name__, transform.skeleton, batch.x)
     check_rows(who, batch, params)
     if transform.shapes is None:
         _check_against_a_draw(who, transform, batch, params)
@@ -116,7 +120,8 @@ def _check_entry(
         )
     if not bound or not host.readable(value):
         return
-    used = value if apply is None else value[apply]  # what is drawn for a sample that is gated out does not matter
+    # Positions of a sample that is gated out are not used; an index out of range is a mistake all the same.
+    used = value if apply is None or not value.is_floating_point() else value[apply]
     if sizes[bound] and not ((used >= 0) & (used <= sizes[bound] - 1)).all():
         raise ValueError(
             f"{who}: params[{name!r}] must lie in 0 … {sizes[bound] - 1} to fit x {tuple(batch.x.shape)}, got "

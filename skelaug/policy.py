@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skelaug import change, check, gate, host
-from skelaug.batch import SkeletonBatch
+from skelaug.batch import Data, SkeletonBatch
 from skelaug.change import Change
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
@@ -17,7 +17,7 @@ from skelaug.params import check_rows
 from skelaug.presence import Presence
 from skelaug.random import Rng, Source
 from skelaug.readonly import Members, ReadOnly
-from skelaug.transform import Data, Params, Transform
+from skelaug.transform import Params, Transform
 
 __all__ = ["Compose", "GrowingPolicy", "OneOf", "View", "acts_on_graph"]
 
@@ -84,7 +84,6 @@ def apply_in_order(members: Iterable[Transform], params: Iterable[Params], batch
     run: list[tuple[Transform, Params]] = []
     joined: Change | None = None
     for member, drawn in zip(members, params, strict=True):
-        check.joints(type(member).__name__, member.skeleton, batch.x)
         step = _change(member, drawn) if member.linear else None
         both = joined.then(step) if joined is not None and step is not None else None
         if both is not None:
@@ -424,8 +423,7 @@ class GrowingPolicy(ReadOnly):
 
         Args:
             x: ``(N, C, T, V, M)`` or a SkeletonBatch, which a policy that acts on the graph needs.
-            **source: of the draws: ``generator``, a torch.Generator instead of the global one of the device of ``x``;
-                or ``keys``, int64 ``(N,)`` from :func:`skelaug.random.keys`, one key a sample.
+            **source: ``generator`` or ``keys``, see :class:`skelaug.random.Source`.
 
         Returns:
             One Tensor or SkeletonBatch, like ``x``, a stage.
@@ -519,7 +517,8 @@ class GrowingPolicy(ReadOnly):
         """How far each view moves the data: mean displacement of present joints over the size of their body.
 
         A view whose members act on the graph adds the share of the edges' weight that they moved. On real, centred
-        motion the strength grows along HiCLR's policy; for an arbitrary policy that is not promised.
+        motion the strength grows along HiCLR's policy: over 2048 clips to within 2 % (over a few hundred, the strong
+        view may fall a little further behind the normal one). For an arbitrary policy that is not promised.
 
         Args:
             x: see :meth:`views`.

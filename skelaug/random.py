@@ -136,7 +136,12 @@ def _uniforms(keys: Tensor, first: int, count: int) -> Tensor:
 
 
 class Source(TypedDict, total=False):
-    """Where draws come from: nothing for the global generator, or one of these."""
+    """Where draws come from: the global generator of the device of the data, or one of these.
+
+    Attributes:
+        generator: draw from it, on its own device.
+        keys: int64 ``(N,)`` from :func:`keys`, one a sample: counter-based draws.
+    """
 
     generator: torch.Generator | None
     keys: Tensor | None

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import torch
 from torch import Tensor
 
 from skelaug import change, check, gate, host
-from skelaug.batch import SkeletonBatch
-from skelaug.compile import own_code
-from skelaug.params import check_params
+from skelaug.batch import Data, SkeletonBatch
+from skelaug.compile import OwnReplay
+from skelaug.params import Params, check_params
 from skelaug.random import Rng, Source
 from skelaug.readonly import ReadOnly
 from skelaug.skeleton import Skeleton
 
-__all__ = ["Data", "Params", "Transform"]
-
-Params = dict[str, Any]  # a pytree of tensors, each with N first
-Data = TypeVar("Data", Tensor, SkeletonBatch)
+__all__ = ["Params", "Transform"]
 
 
-class Transform(ReadOnly):
+class Transform(OwnReplay, ReadOnly):
     """Abstract base of every transform; every subclass is final, and its arguments are read-only.
 
-    A subclass gives two hooks: ``draw`` makes all random numbers, one row a sample, and ``op`` applies them,
-    deterministic and differentiable and without a host sync. A linear transform's params are a
-    :class:`~skelaug.change.Change`: it needs no ``op``, and ``Compose`` joins it with its neighbours. What a class
-    declares, an instance may narrow in ``__init__``. A call stores nothing on ``self``.
+    A subclass gives two hooks: ``draw`` makes all random numbers, one row a sample; ``op`` applies them, deterministic,
+    differentiable and without a host sync. A linear transform needs no ``op``, and ``Compose`` joins it with its
+    neighbours. What a class declares, an instance may narrow in ``__init__``. A call stores nothing on ``self``.
 
     Args:
         p: probability, per sample, that the transform is applied. Where it is not, the sample is bit-equal to its
@@ -45,10 +41,6 @@ class Transform(ReadOnly):
     def __init__(self, p: float = 1.0) -> None:
         super().__init__()
         self.p = check.probability(type(self).__name__, p)
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.replay = own_code(Transform.replay, cls)  # type: ignore[method-assign]
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         """Hook 1: every random number, as a dict of tensors with N first."""
@@ -79,8 +71,7 @@ class Transform(ReadOnly):
         Args:
             x: ``(N, C, T, V, M)`` or a SkeletonBatch.
             return_params: return ``(y, params)``: the mask of a masked pre-training, the matrix of a rotation.
-            **source: of the draws: ``generator``, a torch.Generator instead of the global one of the device of ``x``;
-                or ``keys``, int64 ``(N,)`` from :func:`skelaug.random.keys`, one key a sample.
+            **source: ``generator`` or ``keys``, see :class:`skelaug.random.Source`.
         """
         batch = SkeletonBatch.of(x, type(self).__name__)
         params = self.sample_batch(batch, Rng(len(batch), batch.device, **source))
@@ -100,12 +91,9 @@ class Transform(ReadOnly):
 
     def replay_batch(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         """What a container calls: ``op`` for the samples that are not gated out, autocast off."""
-        check.joints(type(self).__name__, self.skeleton, batch.x)
         with host.without_autocast(batch.device):
             if "apply" not in params:
                 return self.op(batch, params)
             return gate.apply_where(params["apply"], self.op, batch, params)
 
-    def check_params(self, batch: SkeletonBatch, params: Params) -> None:
-        """Raise a ValueError unless ``params`` are ones that this transform could have drawn for the batch."""
-        check_params(self, batch, params)
+    check_params = check_params  # of (batch, params): what replay checks; containers ask their members

@@ -443,7 +443,10 @@ class Center(Transform):
         self.per = check.choice("Center", "per", per, ("frame", "clip"))
         self.joint, self.coords = joint, check.coordinates("Center", coords)
         if isinstance(joint, str) and joint not in skeleton.joints:
-            raise ValueError(f"Center(joint={joint!r}): joint must be one of {', '.join(skeleton.joints)}, or a number")
+            raise ValueError(
+                f"Center(joint={joint!r}): skeleton {skeleton.name!r} has no joint {joint!r}; its joints are "
+                f"{', '.join(skeleton.joints)}"
+            )
         self._joint = skeleton.centre if joint is None else skeleton.index(joint) if isinstance(joint, str) else joint
         check.choice("Center", "joint", self._joint, range(len(skeleton)))
 

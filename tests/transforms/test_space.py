@@ -396,3 +396,13 @@ def test_too_few_channels_are_explained() -> None:
         T.Shear(coords=(1, 3))(make_x())
     with pytest.raises(ValueError, match="x has only 2 coordinates; use one of x, y"):
         T.NegateAxis("z", p=1.0)(make_x(c=2))
+
+
+def test_rotations_are_those_of_kornia() -> None:
+    from kornia.geometry.conversions import axis_angle_to_rotation_matrix
+
+    angles = torch.randn(50, 3, generator=generator(), dtype=torch.float64)
+    about = [
+        axis_angle_to_rotation_matrix(angles[:, i : i + 1] * torch.eye(3, dtype=torch.float64)[i]) for i in range(3)
+    ]
+    torch.testing.assert_close(fs.rotation_matrix(angles), about[2] @ about[1] @ about[0], atol=1e-12, rtol=0)

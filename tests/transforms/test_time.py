@@ -301,3 +301,11 @@ def test_any_kernel_is_applied_and_a_centre_alone_is_the_identity() -> None:
     some = torch.stack([centre[0], shift[0], 3 * centre[0], 0 * centre[0]])
     expected = torch.stack([x[0], late[1], 3 * x[2], 0 * x[3]])
     assert torch.equal(ft.blur_frames(x, some, normalize=False), expected)
+
+
+def test_blur_kernels_are_those_of_kornia() -> None:
+    from kornia.filters import get_gaussian_kernel1d
+
+    sigma = torch.tensor([0.3, 1.0, 2.5])
+    kernel = ft.blur_kernel(sigma, 15)
+    torch.testing.assert_close(kernel / kernel.sum(1, keepdim=True), get_gaussian_kernel1d(15, sigma[:, None]))

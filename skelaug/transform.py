@@ -26,8 +26,7 @@ class Transform(OwnReplay, ReadOnly):
     neighbours. What a class declares, an instance may narrow in ``__init__``. A call stores nothing on ``self``.
 
     Args:
-        p: probability, per sample, that the transform is applied. Where it is not, the sample is bit-equal to its
-            input. Below 1, the params hold ``apply``, bool ``(N,)``.
+        p: probability per sample; a sample that is gated out stays bit-equal. Below 1, params hold ``apply (N,)``.
     """
 
     linear: bool = False  # the params are a Change
@@ -96,4 +95,6 @@ class Transform(OwnReplay, ReadOnly):
                 return self.op(batch, params)
             return gate.apply_where(params["apply"], self.op, batch, params)
 
-    check_params = check_params  # of (batch, params): what replay checks; containers ask their members
+    def check_params(self, batch: SkeletonBatch, params: Params) -> None:
+        """What ``replay`` checks; containers ask their members."""
+        check_params(self, batch, params)

@@ -51,7 +51,7 @@ def whole(value: Any) -> bool:
 
 def count(who: str, name: str, value: Any, low: int = 1) -> int:
     """``value`` if it is a whole number ≥ ``low``."""
-    if whole(value) and low <= int(value) < 2**63:
+    if whole(value) and int(value) >= low:
         return int(value)
     raise ValueError(f"{who}({name}={value!r}): {name} must be a whole number ≥ {low}, got {value!r}")
 

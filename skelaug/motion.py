@@ -99,7 +99,9 @@ def sample_motion(
 
     windows, labels = [], []
     for name in wanted:
-        for part in [stored[name]] if length is None else torch.split(stored[name], length):
+        for part in (
+            [stored[name]] if length is None else torch.split(stored[name], min(length, max(len(stored[name]), 1)))
+        ):
             if length is None or 2 * len(part) >= length:
                 windows.append(part - part[0, 0] if centre else part)
                 labels.append(names.index(name))

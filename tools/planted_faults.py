@@ -152,7 +152,7 @@ FAULTS = (
     Fault(
         "indices that are not clamped to their sample",
         "skelaug/functional/time.py",
-        "frames.clamp(0, max(t - 1, 0))[:, None]",
+        "frames.clamp(0, t - 1)[:, None]",
         "frames[:, None]",
         (REPLAY, "-k", "compiled_indices and TemporalCrop"),
     ),

@@ -157,9 +157,9 @@ class Change:
         """``x (N, C, T, V, M)`` with persons, joints and frames in their places."""
         if self.persons is not None:
             x = fj.take_persons(x, self.persons)
-        if self.joints is not None:
-            x = fj.take_joints(x, self.joints)
-        return x if self.frames is None else ft.take_frames(x, self.frames)
+        if self.frames is not None:
+            return ft.take_frames(x, self.frames, self.joints)
+        return x if self.joints is None else fj.take_joints(x, self.joints)
 
 
 _PARAMS = tuple(f.name for f in fields(Change) if f.name not in ("keep", "noisy", "hide", "coords"))
@@ -203,7 +203,7 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
     if change.matrix is not None:
         x = _on(x, coords, fs.linear, change.matrix, overwrite=_is_scratch(x, batch.x) and coords is None)
     if change.kernel is not None:
-        x = ft.blur_frames(x, change.kernel, weighed.seen)
+        x = ft.blur_frames(x, change.kernel, weighed.seen, overwrite=_is_scratch(x, batch.x))
     if change.after is not None:
         x = ft.take_frames(x, change.after)
     if change.offset is not None:

@@ -24,12 +24,14 @@ __all__ = [
 _ON_A_FRAME = 2.0**-12  # a position so close to a frame shows that frame alone
 
 
-def take_frames(x: Tensor, frames: Tensor) -> Tensor:
+def take_frames(x: Tensor, frames: Tensor, joints: Tensor | None = None) -> Tensor:
     """Output frame t of sample n is its input frame ``frames[n, t]``.
 
     Args:
         x: ``(N, C, T, V, M)``.
         frames: int64 ``(N, T')``; an index out of range becomes the nearest in range.
+        joints: int64 ``(N, V)``; joint v of the result is then joint ``joints[n, v]``, too. It has no effect on a mask
+            of whole persons (V = 1).
 
     Returns:
         ``(N, C, T', V, M)``.
@@ -37,6 +39,11 @@ def take_frames(x: Tensor, frames: Tensor) -> Tensor:
     n, c, t, v, m = x.shape
     if not t:  # of a clip without frames nobody is seen in any
         return x.new_zeros(n, c, frames.shape[1], v, m)
+    if joints is not None and (v > 1 or joints.shape[1] == 1):
+        entry = (joints.clamp(0, v - 1)[:, :, None] * m + torch.arange(m, device=x.device)).flatten(1)
+        index = frames.clamp(0, t - 1)[:, :, None] * (v * m) + entry[:, None]
+        flat = index.flatten(1)[:, None].expand(-1, c, -1)
+        return x.reshape(n, c, t * v * m).gather(2, flat).view(n, c, frames.shape[1], joints.shape[1], m)
     # Whole rows of V·M numbers by index_select; gather would index each number.
     row = torch.arange(n * c, device=x.device).view(n, c, 1) * t + frames.clamp(0, t - 1)[:, None]
     return x.reshape(n * c * t, v * m).index_select(0, row.view(-1)).view(n, c, frames.shape[1], v, m)
@@ -122,7 +129,9 @@ def blur_kernel(sigma: Tensor, size: int) -> Tensor:
     return (distance / sigma[:, None]).square().mul(-0.5).exp()
 
 
-def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normalize: bool = True) -> Tensor:
+def blur_frames(
+    x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normalize: bool = True, overwrite: bool = False
+) -> Tensor:
     """Weighted sum of neighbouring frames.
 
     Args:
@@ -131,6 +140,7 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
         mask: what is present; nothing is ever written where it is False.
         normalize: divide by the sum of the weights that fell on present frames inside the clip, so that neither clip
             ends nor gaps are pulled to the origin. False adds up with zeros outside, as the field's released code does.
+        overwrite: ``x`` is scratch memory: no tensor outside the caller can alias it.
     """
     centre = torch.arange(kernel.shape[1], device=kernel.device) == kernel.shape[1] // 2
     blurred = host.rows((kernel != centre).any(1))  # weight 1 at the centre alone leaves a sample as it is
@@ -140,7 +150,7 @@ def blur_frames(x: Tensor, kernel: Tensor, mask: Tensor | None = None, *, normal
         return x
     rows = None if mask is None else mask.index_select(0, blurred)
     part = _blur(x.index_select(0, blurred), kernel.index_select(0, blurred), rows, normalize)
-    return x.index_copy(0, blurred, part)
+    return (x.index_copy_ if overwrite else x.index_copy)(0, blurred, part)
 
 
 def _blur(x: Tensor, kernel: Tensor, mask: Tensor | None, normalize: bool) -> Tensor:

@@ -190,22 +190,20 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
     """Apply a change. Presence moves with the maps; what is absent stays +0.0."""
     observed = change.moved(batch.observed)
     coords = None if change.coords is None else check.channels("Change", change.coords, batch.x)
-    x = batch.x
-    if change.matrix is not None and change.frames is not None and change.frames.shape[1] > x.shape[2]:
-        # Matrices and maps commute: multiply while there are fewer frames.
-        x = _on(x, coords, fs.linear, change.matrix)
-        change = replace(change, matrix=None)
+    # Matrices and maps of time commute: multiply where there are fewer frames.
+    maps = [index for index in (change.frames, change.position, change.after) if index is not None]
+    grows = bool(maps) and maps[-1].shape[1] > batch.x.shape[2]
+    x = _multiply(batch.x, batch.x, change, coords) if grows else batch.x
     x = change._take(x)
     if change.weighs_frames:
         weighed = observed if change.after is None else replace(change, after=None).moved(batch.observed)
         if change.position is not None:
             x = ft.lerp_frames(x, change.position, weighed.seen)
-    if change.matrix is not None:
-        x = _on(x, coords, fs.linear, change.matrix, overwrite=_is_scratch(x, batch.x) and coords is None)
-    if change.kernel is not None:
-        x = ft.blur_frames(x, change.kernel, weighed.seen, overwrite=_is_scratch(x, batch.x))
+        if change.kernel is not None:
+            x = ft.blur_frames(x, change.kernel, weighed.seen, overwrite=_is_scratch(x, batch.x))
     if change.after is not None:
         x = ft.take_frames(x, change.after)
+    x = x if grows else _multiply(x, batch.x, change, coords)
     if change.offset is not None:
         x = _on(
             x,

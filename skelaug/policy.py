@@ -429,8 +429,12 @@ class GrowingPolicy(ReadOnly):
             One Tensor or SkeletonBatch, like ``x``, a stage.
         """
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        params = self._sample(batch, Rng(len(batch), batch.device, **source))
-        return [view.like(x) for view in self._replay(batch, params)]
+        rng = Rng(len(batch), batch.device, **source)
+        if self.mode == "nested":
+            return [view.like(x) for view in self._replay(batch, self._sample(batch, rng))]
+        # Each view as soon as it is drawn: its noise need not wait in memory for the draws of the others.
+        substreams = enumerate(rng.split(range(len(self))))
+        return [self.replay_view(batch, i, self.draw_view(batch, i, substream)).like(x) for i, substream in substreams]
 
     forward = views
     if TYPE_CHECKING:

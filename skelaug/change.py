@@ -25,7 +25,7 @@ MAPS = ("persons", "joints", "frames", "position", "after")
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to each sample, field by field in this order; ``None`` is nothing, every tensor has N first.
+    """What happens to each sample, as if field by field in this order; ``None`` is nothing, every tensor has N first.
 
     Matrices, joint maps and person maps act on other axes than maps of time, so they commute. Offsets commute with
     maps of time, because the weights of such a map sum to one over what is present.
@@ -193,7 +193,9 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
     # Matrices and maps of time commute: multiply where there are fewer frames.
     maps = [index for index in (change.frames, change.position, change.after) if index is not None]
     grows = bool(maps) and maps[-1].shape[1] > batch.x.shape[2]
-    x = _multiply(batch.x, batch.x, change, coords) if grows else batch.x
+    x = batch.x
+    if change.matrix is not None and grows:
+        x = _on(x, batch.x, coords, fs.linear, change.matrix)
     x = change._take(x)
     if change.weighs_frames:
         weighed = observed if change.after is None else replace(change, after=None).moved(batch.observed)
@@ -203,19 +205,13 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
             x = ft.blur_frames(x, change.kernel, weighed.seen, overwrite=_is_scratch(x, batch.x))
     if change.after is not None:
         x = ft.take_frames(x, change.after)
-    x = x if grows else _multiply(x, batch.x, change, coords)
+    if change.matrix is not None and not grows:
+        x = _on(x, batch.x, coords, fs.linear, change.matrix)
     if change.offset is not None:
-        x = _on(
-            x,
-            coords,
-            fv.add_noise,
-            _per_person(change.offset),
-            observed.seen,
-            overwrite=_is_scratch(x, batch.x) and coords is None,
-        )
+        x = _on(x, batch.x, coords, fv.add_noise, _per_person(change.offset), observed.seen)
     if change.noise is not None:
         seen = observed.seen if change.noisy is None else observed.seen & change.noisy[:, None, None, None]
-        x = _on(x, coords, fv.add_noise, change.noise, seen, overwrite=_is_scratch(x, batch.x) and coords is None)
+        x = _on(x, batch.x, coords, fv.add_noise, change.noise, seen)
     if change.hide is not None:
         x = fj.fill_joints(x, change.hide, 0.0, overwrite=_is_scratch(x, batch.x))
     if change.keep is not None and x is not batch.x:
@@ -224,12 +220,12 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
 
 
 def _on(
-    x: Tensor, coords: tuple[int, ...] | None, function: Callable[..., Tensor], *args: Any, **options: Any
+    x: Tensor, batch_x: Tensor, coords: tuple[int, ...] | None, function: Callable[..., Tensor], *args: Tensor
 ) -> Tensor:
     """``function`` of the coordinate channels of ``x``; the other channels are left as they are."""
     if coords is None or coords == tuple(range(x.shape[1])):
-        return function(x, *args, **options)
-    return fv.put(x, function(fv.pick(x, coords), *args, **options), coords)
+        return function(x, *args, overwrite=_is_scratch(x, batch_x))
+    return fv.put(x, function(fv.pick(x, coords), *args), coords)
 
 
 def _per_person(offset: Tensor) -> Tensor:

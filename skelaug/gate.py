@@ -48,7 +48,7 @@ def apply_where(
     new = op(part, pytree.tree_map(lambda v: v.index_select(0, chosen), params))
 
     def put(old: Tensor, changed: Tensor) -> Tensor:
-        return (old.index_copy_ if old is scratch else old.index_copy)(0, chosen, changed)
+        return (old if old is scratch else old.clone()).index_copy_(0, chosen, changed)  # index_copy copies twice
 
     return batch.merged(new, put, part)
 

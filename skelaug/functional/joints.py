@@ -17,6 +17,7 @@ __all__ = [
     "motion",
     "over_joints",
     "over_persons",
+    "spread",
     "take_joints",
     "take_persons",
     "weights",
@@ -61,12 +62,17 @@ def _gather_last(x: Tensor, index: Tensor) -> Tensor:
 
 def weights(mask: Tensor, x: Tensor) -> Tensor:
     """What is present as 1, the rest as 0, in the dtype of ``x (N, C, T, V, M)``: broadcasts against it."""
-    n, t, joints, m = mask.shape
-    if joints == x.shape[3] or mask.device.type != "cpu" or torch.compiler.is_compiling():
-        return mask[:, None].to(x.dtype)
-    # On a CPU a small product repeats a person's number over the joints faster than a copy in pairs of numbers.
-    repeat = torch.eye(m, dtype=torch.float32, device=x.device).repeat(1, x.shape[3])
-    return (mask.reshape(n * t, m).float() @ repeat).view(n, 1, t, x.shape[3], m).to(x.dtype)
+    return spread(mask[:, None].to(x.dtype), x.shape[3])
+
+
+def spread(per_person: Tensor, joints: int) -> Tensor:
+    """:func:`over_joints` for finite numbers ``(N, 1, T, 1, M)``, and for those that have their joints already."""
+    n, _, t, v, m = per_person.shape
+    if v == joints or per_person.device.type != "cpu" or torch.compiler.is_compiling():
+        return per_person
+    # A small product repeats a person's number over the joints faster than a copy of pairs of numbers does.
+    repeat = torch.eye(m, dtype=per_person.dtype, device=per_person.device).repeat(1, joints)
+    return (per_person.reshape(n * t, m) @ repeat).view(n, 1, t, joints, m)
 
 
 def over_joints(per_person: Tensor, joints: int) -> Tensor:

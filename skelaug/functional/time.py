@@ -150,7 +150,7 @@ def blur_frames(
         return x
     rows = None if mask is None else mask.index_select(0, blurred)
     part = _blur(x.index_select(0, blurred), kernel.index_select(0, blurred), rows, normalize)
-    return (x.index_copy_ if overwrite else x.index_copy)(0, blurred, part)
+    return (x if overwrite else x.clone()).index_copy_(0, blurred, part)
 
 
 def _blur(x: Tensor, kernel: Tensor, mask: Tensor | None, normalize: bool) -> Tensor:
@@ -168,7 +168,7 @@ def _blur(x: Tensor, kernel: Tensor, mask: Tensor | None, normalize: bool) -> Te
     elif normalize and mask is not None:
         # Where somebody is present the weights hold the centre's 1; elsewhere they may be next to nothing.
         share = mix_frames(mask[:, None].to(wide), near, weights)
-        total = total / fj.over_joints(torch.where(mask[:, None], share, 1), x.shape[3])
+        total = total.div_(fj.spread(torch.where(mask[:, None], share, 1), x.shape[3]))
     y = total.to(x.dtype)
     return y if mask is None else fj.clear_absent(y, mask, overwrite=not host.differentiated(y))
 

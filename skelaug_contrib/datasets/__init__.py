@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from skelaug_contrib.datasets.convert import from_npz
-from skelaug_contrib.datasets.engine import WorkerDied, prepare
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from skelaug_contrib.datasets.findings import Findings, inspect
 from skelaug_contrib.datasets.format import PreparedDataset, write
 from skelaug_contrib.datasets.loader import Clips, EpochBatches, loader, read
@@ -25,3 +26,19 @@ __all__ = [
     "split",
     "write",
 ]
+
+#: What prepares data needs the extra "train" (joblib, safetensors), and is imported when it is asked for.
+_PREPARING = {"WorkerDied": "engine", "from_npz": "convert", "prepare": "engine"}
+
+if TYPE_CHECKING:
+    from skelaug_contrib.datasets.convert import from_npz
+    from skelaug_contrib.datasets.engine import WorkerDied, prepare
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PREPARING:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        try:
+            return getattr(importlib.import_module(f"{__name__}.{_PREPARING[name]}"), name)
+        except ModuleNotFoundError as error:
+            raise ImportError(f"{__name__}.{name} needs an extra: pip install 'skelaug[train]'") from error

@@ -16,7 +16,7 @@ from skelaug.random import Rng
 if TYPE_CHECKING:
     from skelaug.transform import Transform
 
-__all__ = ["Params", "check_params", "check_rows", "drawn_for"]
+__all__ = ["Params", "check_names", "check_params", "check_rows", "drawn_for"]
 
 Params = dict[str, Any]
 """A pytree of tensors, each with N first."""
@@ -62,16 +62,18 @@ def check_params(transform: Transform, batch: SkeletonBatch, params: Any) -> Non
     shapes = dict(entry.split(": ") for entry in transform.shapes.split(", ") if entry)
     if "apply" in params:
         shapes["apply"] = "bool N"
-    _check_names(who, params, shapes)
+    check_names(who, params, shapes)
     for name, form in shapes.items():
         _check_entry(who, transform, batch, name, params[name], form, params.get("apply"))
 
 
-def _check_names(who: str, params: dict[str, Any], expected: Iterable[str]) -> None:
-    if params.keys() != set(expected):
+def check_names(who: str, params: Any, names: Iterable[str]) -> None:
+    """Raise a ValueError unless ``params`` is a dict that holds these names; ``apply`` may be there or not."""
+    if not isinstance(params, dict) or params.keys() - {"apply"} != set(names) - {"apply"}:
+        entries = sorted(params) if isinstance(params, dict) else type(params).__name__
         raise ValueError(
-            f"{who}: params hold {sorted(params) or 'nothing'}, expected {sorted(expected) or 'nothing'}; give what "
-            f"sample(x) drew"
+            f"{who}: params hold {entries or 'nothing'}, expected {sorted(names) or 'nothing'}; give what sample(x) "
+            f"drew"
         )
 
 
@@ -85,7 +87,7 @@ def _check_against_a_draw(who: str, transform: Transform, batch: SkeletonBatch, 
     )
     if "apply" in params:
         drawn["apply"] = params["apply"][:1]
-    _check_names(who, params, drawn.keys() - ({"apply"} - params.keys()))
+    check_names(who, params, drawn)
     for (name, given), (_, expected) in zip(
         _leaves(params), _leaves({key: drawn[key] for key in params}), strict=False
     ):

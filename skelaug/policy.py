@@ -13,7 +13,7 @@ from skelaug.batch import Data, SkeletonBatch
 from skelaug.change import Change
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
-from skelaug.params import check_rows
+from skelaug.params import check_names, check_rows
 from skelaug.presence import Presence
 from skelaug.random import Rng, Source
 from skelaug.readonly import Members, ReadOnly
@@ -170,7 +170,7 @@ def draw_in_order(
 def check_in_order(who: str, members: Sequence[Transform], batch: SkeletonBatch, params: Any) -> None:
     """Raise a ValueError unless ``params["members"]`` are what the members drew one after another."""
     check_rows(f"{who}.replay", batch, params)
-    _check_names(who, params, {"members"})
+    check_names(f"{who}.replay", params, {"members"})
     _check_count(who, "members", params["members"], len(members))
     so_far = SoFar(batch)
     for member, drawn in zip(members, params["members"], strict=True):
@@ -178,18 +178,10 @@ def check_in_order(who: str, members: Sequence[Transform], batch: SkeletonBatch,
         so_far.add(member, drawn)
 
 
-def _check_names(who: str, params: Any, names: set[str]) -> None:
-    if not isinstance(params, dict) or params.keys() - {"apply"} != names:
-        entries = sorted(params) if isinstance(params, dict) else type(params).__name__
-        raise ValueError(
-            f"{who}.replay: params hold {entries or 'nothing'}, expected {sorted(names)}; give what sample(x) drew"
-        )
-
-
 def _check_count(who: str, name: str, entries: Any, count: int) -> None:
     if not isinstance(entries, tuple | list) or len(entries) != count:
-        given = len(entries) if isinstance(entries, tuple | list) else type(entries).__name__
-        raise ValueError(f"{who}.replay: params[{name!r}] must hold {count} entries, got {given}")
+        actual = len(entries) if isinstance(entries, tuple | list) else type(entries).__name__
+        raise ValueError(f"{who}.replay: params[{name!r}] must hold {count} entries, got {actual}")
 
 
 # --- transforms of transforms ----------------------------------------------------------------------------------------
@@ -314,7 +306,7 @@ class OneOf(Transform):
 
     def check_params(self, batch: SkeletonBatch, params: Params) -> None:
         check_rows("OneOf.replay", batch, params)
-        _check_names("OneOf", params, {"choice", "members"})
+        check_names("OneOf.replay", params, {"choice", "members"})
         _check_count("OneOf", "members", params["members"], len(self.members))
         choice = params["choice"]
         if choice.shape != (len(batch),) or choice.dtype != torch.int64:
@@ -453,10 +445,10 @@ class GrowingPolicy(ReadOnly):
         """
         batch = SkeletonBatch.of(x, "GrowingPolicy")
         if self.mode == "nested":
-            _check_names("GrowingPolicy", params, {"nested"})
+            check_names("GrowingPolicy.replay", params, {"nested"})
             self[-1].check_params(batch, params["nested"])
         else:
-            _check_names("GrowingPolicy", params, {"views"})
+            check_names("GrowingPolicy.replay", params, {"views"})
             _check_count("GrowingPolicy", "views", params["views"], len(self))
             for view, drawn in zip(self, params["views"], strict=True):
                 view.check_params(batch, drawn)

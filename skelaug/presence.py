@@ -100,11 +100,6 @@ class Presence:
             self._span = Span(self.seen)
         return self._span
 
-    @property
-    def known(self) -> bool:
-        """Somebody asked already."""
-        return self._seen is not None
-
     def moved(self, move: Callable[[Tensor], Tensor]) -> Presence:
         """The presence after ``move``, which is applied when somebody asks."""
         return Presence(lambda: move(self.seen))

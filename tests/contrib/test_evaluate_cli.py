@@ -63,7 +63,7 @@ def exported(folder: Path, data: Path, stream: str = "joint", skeleton: skelaug.
     """A run's folder that holds an untrained encoder."""
     folder.mkdir(parents=True)
     config = PretrainConfig(
-        data=DataConfig(path=str(data), frames=FRAMES, stream=stream),
+        data=DataConfig(path=str(data), frames=FRAMES, center="clip", stream=stream, align=None),
         encoder=EncoderConfig(name="stgcn", widths=(8, 16), dropout=0.0),
     )
     with torch.random.fork_rng(devices=[]):

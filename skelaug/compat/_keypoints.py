@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from skelaug import check
-from skelaug.adapters import Policy, find_policy, find_skeleton, leaves, refuse_learnable
+from skelaug.adapters import Policy, find_policy, find_skeleton, refuse_learnable
 from skelaug.batch import SkeletonBatch
 from skelaug.change import MAPS, Change, apply
 from skelaug.gate import apply_where
+from skelaug.members import leaves
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View, acts_on_graph
 from skelaug.presence import Span, infer_presence
 from skelaug.skeleton import Skeleton

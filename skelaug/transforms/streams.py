@@ -6,6 +6,7 @@ from typing import final
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
+from skelaug.change import Change
 from skelaug.functional import joints as fj
 from skelaug.presence import Presence
 from skelaug.skeleton import Skeleton
@@ -38,6 +39,10 @@ class Bone(Transform):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         return bones(batch, self.skeleton)
+
+    def score_change(self, params: Params) -> Change:
+        """No score moves: a bone is absent where an end is, and has the score of its joint elsewhere."""
+        return Change()
 
 
 @final
@@ -83,6 +88,10 @@ class BoneMotion(Transform):
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         batch = bones(batch, self.skeleton)
         return batch.with_parts(x=fj.motion(batch.x, batch.seen))
+
+    def score_change(self, params: Params) -> Change:
+        """No score moves: a bone is absent where an end is, and has the score of its joint elsewhere."""
+        return Change()
 
 
 def bones(batch: SkeletonBatch, skeleton: Skeleton | None) -> SkeletonBatch:

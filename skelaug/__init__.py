@@ -4,6 +4,7 @@ from skelaug import config, functional, policies, random, transforms
 from skelaug.batch import SkeletonBatch
 from skelaug.feed import Augment, AugmentBatch, Collate
 from skelaug.layout import to_layout
+from skelaug.missing import Score
 from skelaug.motion import sample_motion, synthetic_motion
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton, skeletons
@@ -17,6 +18,7 @@ __all__ = [
     "Compose",
     "GrowingPolicy",
     "OneOf",
+    "Score",
     "Skeleton",
     "SkeletonBatch",
     "Transform",

@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from skelaug.host import readable
+from skelaug.missing import Missing, check_missing, finite_joints, told_joints
 from skelaug.presence import Presence, infer_presence
 
 __all__ = ["Data", "SkeletonBatch", "check_x"]
@@ -25,14 +26,21 @@ class SkeletonBatch:
         x: floating point ``(N, C, T, V, M)`` = sample, coordinate, frame, joint, person.
         mask: bool ``(N, T, V, M)``, True where observed. ``None`` infers it: a person is absent in a frame where all
             its joints are exactly 0.
+        missing: how ``x`` says that a joint was not observed, beside the mask: ``"nan"``, by a value that is not
+            finite; ``"zero"``, by that or by zeros in all its channels; :class:`~skelaug.Score`, by that or by a
+            channel that is too low.
         graph: adjacency per sample, floating point ``(N, K, V, V)`` or, per layer, ``(N, L, K, V, V)``.
         label: ``(N,)``, one class index a sample.
 
-    Unobserved entries of ``x`` are set to 0 once, here, so that NaN or 99.9 padding never spreads.
+    Unobserved entries of ``x`` are set to 0 once, here, so that NaN or 99.9 padding never spreads. A joint with a value
+    that is not finite is not observed, whatever the mask says. On an accelerator a batch keeps its mask joint by joint,
+    for to see whether all is finite would wait for the device; one that is made on the CPU and moved keeps it person by
+    person where that says the same, which is less work.
 
     Raises:
-        TypeError: ``x`` or ``graph`` is not a floating-point tensor, ``mask`` is not bool, ``label`` is no tensor.
-        ValueError: a shape is off.
+        TypeError: ``x`` or ``graph`` is not a floating-point tensor, ``mask`` is not bool, ``label`` is no tensor,
+            ``missing`` is something else.
+        ValueError: a shape is off, or ``x`` lacks the channel of a score.
 
     Example:
         >>> batch = SkeletonBatch(torch.randn(4, 3, 50, 25, 2))
@@ -46,15 +54,18 @@ class SkeletonBatch:
     observed: Presence
 
     def __init__(
-        self, x: Tensor, mask: Tensor | None = None, graph: Tensor | None = None, label: Tensor | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        graph: Tensor | None = None,
+        label: Tensor | None = None,
+        *,
+        missing: Missing = "nan",
     ) -> None:
         check_x(x, "SkeletonBatch")
-        if mask is None:
-            self.observed = Presence.of(infer_presence(x))
-        else:
-            self.observed = Presence.of(_check_mask(x, mask, "SkeletonBatch"))
-            x = torch.where(mask[:, None], x, 0)
-        self.x, self.graph, self.label = x, graph, label
+        missing = check_missing("SkeletonBatch", missing)
+        self.x, seen = _observed(x, None if mask is None else _check_mask(x, mask, "SkeletonBatch"), missing)
+        self.observed, self.graph, self.label = Presence.of(seen), graph, label
         _check_rest(self, "SkeletonBatch")
 
     @classmethod
@@ -68,7 +79,11 @@ class SkeletonBatch:
         if isinstance(x, SkeletonBatch):
             return x
         check_x(x, who)
-        return cls.trusted(x, Presence(lambda: infer_presence(x)))
+        finite = finite_joints(x)
+        if finite is None:
+            return cls.trusted(x, Presence(lambda: infer_presence(x)))
+        clean = torch.where(finite[:, None], x, 0)
+        return cls.trusted(clean, Presence(lambda: infer_presence(clean) & finite))
 
     @classmethod
     def trusted(
@@ -106,16 +121,18 @@ class SkeletonBatch:
         if unknown:
             raise TypeError(f"{who}({unknown[0]}=…): a batch has x, mask, graph and label")
         x = check_x(changes.get("x", self.x), who)
-        observed = self.observed
+        mask = self.seen
         if "mask" in changes:
-            observed = Presence.of(_check_mask(x, changes["mask"], who))
+            mask = _check_mask(x, changes["mask"], who)
         elif x.shape[:1] + x.shape[2:] != self.x.shape[:1] + self.x.shape[2:]:
             raise ValueError(
                 f"{who}(x=…): x is {tuple(x.shape)}, the batch {tuple(self.x.shape)}: with other N, T, V or M give the "
                 f"mask that belongs to x, too"
             )
+        observed = self.observed
         if "x" in changes or "mask" in changes:
-            x = torch.where(observed.seen[:, None], x, 0)
+            x, mask = _observed(x, mask, "nan")
+            observed = Presence.of(mask)
         graph, label = changes.get("graph", self.graph), changes.get("label", self.label)
         batch = SkeletonBatch.trusted(x, observed, graph, label)
         _check_rest(batch, who)
@@ -127,8 +144,13 @@ class SkeletonBatch:
         return SkeletonBatch.trusted(**parts | changes)
 
     @classmethod
-    def from_list(cls, clips: Sequence[Tensor], label: Tensor | None = None) -> SkeletonBatch:
-        """Join clips ``(C, T_i, V, M)`` of unequal length, padded with absent frames to the longest."""
+    def from_list(
+        cls, clips: Sequence[Tensor], label: Tensor | None = None, *, missing: Missing = "nan"
+    ) -> SkeletonBatch:
+        """Join clips ``(C, T_i, V, M_i)`` of unequal length, padded with absent frames and persons to the most.
+
+        ``missing`` is that of :class:`SkeletonBatch`.
+        """
         who = "SkeletonBatch.from_list(clips)"
         if not isinstance(clips, list | tuple):
             raise TypeError(f"{who}: needs a list of clips (C, T, V, M), got {type(clips).__name__}")
@@ -138,14 +160,17 @@ class SkeletonBatch:
             if not isinstance(clip, Tensor) or clip.ndim != 4:
                 shape = tuple(clip.shape) if isinstance(clip, Tensor) else type(clip).__name__
                 raise ValueError(f"{who}: clip {i} must be a tensor (C, T, V, M), got {shape}")
-        batch = cls.cat([cls(clip[None]) for clip in clips])
+        batch = cls.cat([cls(clip[None], missing=missing) for clip in clips])
         return cls(batch.x, batch.mask, label=label)
 
     @classmethod
-    def from_lengths(cls, x: Tensor, lengths: Tensor, label: Tensor | None = None) -> SkeletonBatch:
+    def from_lengths(
+        cls, x: Tensor, lengths: Tensor, label: Tensor | None = None, *, missing: Missing = "nan"
+    ) -> SkeletonBatch:
         """Take ``x (N, C, T, V, M)`` of which sample i is valid in its first ``lengths[i]`` frames, absent after.
 
-        Within its length a person whose joints are all exactly 0 in a frame is absent in that frame.
+        Within its length a person whose joints are all exactly 0 in a frame is absent in that frame. ``missing`` is
+        that of :class:`SkeletonBatch`.
 
         Raises:
             TypeError: lengths are not whole numbers.
@@ -167,11 +192,11 @@ class SkeletonBatch:
             raise ValueError(f"{who}(lengths=…): each length must lie in 0 … {frames}, got {counts.tolist()}")
         valid = torch.arange(frames, device=x.device) < counts.to(x.device)[:, None]
         seen = infer_presence(x) & valid[:, :, None, None]
-        return cls(x, seen.expand(-1, -1, x.shape[3], -1), label=label)
+        return cls(x, seen.expand(-1, -1, x.shape[3], -1), label=label, missing=missing)
 
     @classmethod
     def cat(cls, batches: Sequence[SkeletonBatch]) -> SkeletonBatch:
-        """Join batches along N, shorter ones padded with absent frames; a DataLoader's collate calls this."""
+        """Join batches along N, padded with absent frames and persons to the most; a DataLoader's collate calls it."""
         who = "SkeletonBatch.cat(batches)"
         if not isinstance(batches, list | tuple) or not all(isinstance(batch, SkeletonBatch) for batch in batches):
             raise TypeError(f"{who}: needs a list of SkeletonBatches, got {batches!r}")
@@ -180,26 +205,25 @@ class SkeletonBatch:
         for name in ("graph", "label"):
             if len({getattr(b, name) is None for b in batches}) > 1:
                 raise ValueError(f"{who}: {name} must be set on all batches or on none")
-        shapes = {(b.x.shape[1], *b.x.shape[3:]) for b in batches}
+        shapes = {(b.x.shape[1], b.x.shape[3]) for b in batches}
         if len(shapes) > 1:
-            raise ValueError(f"{who}: all must share (C, V, M), got {sorted(shapes)}")
+            raise ValueError(f"{who}: all must share (C, V), got {sorted(shapes)}")
         graphs = {b.graph.shape[1:] for b in batches if b.graph is not None}
         if len(graphs) > 1:
             raise ValueError(f"{who}: all graphs must have one shape, got {sorted(map(tuple, graphs))}")
-        frames = max(b.x.shape[2] for b in batches)
+        frames, persons = (max(b.x.shape[axis] for b in batches) for axis in (2, 4))
 
-        def join(parts: list[Any], frame_axis: int | None = None) -> Any:
+        def join(parts: list[Any], padded: bool = False) -> Any:
             if parts[0] is None:
                 return None
-            if frame_axis is not None:
-                after = (0, 0) * (parts[0].ndim - frame_axis - 1)
-                parts = [pad(v, (*after, 0, frames - v.shape[frame_axis])) for v in parts]
+            if padded:  # the last three axes are T, V, M
+                parts = [pad(v, (0, persons - v.shape[-1], 0, 0, 0, frames - v.shape[-3])) for v in parts]
             return torch.cat(parts)
 
         thin = all(b.seen.shape[2] == 1 for b in batches)
-        seen = join([b.seen if thin else b.mask for b in batches], 1)
+        seen = join([b.seen if thin else b.mask for b in batches], padded=True)
         rest = (join([getattr(b, name) for b in batches]) for name in ("graph", "label"))
-        return cls.trusted(join([b.x for b in batches], 2), Presence.of(seen), *rest)
+        return cls.trusted(join([b.x for b in batches], padded=True), Presence.of(seen), *rest)
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> SkeletonBatch:
         """``change`` done to every part; to who is observed when somebody asks."""
@@ -345,6 +369,24 @@ def _check_mask(x: Tensor, mask: Any, who: str) -> Tensor:
             f"{tuple(mask.shape)}"
         )
     return mask[:, :, :1] if v and mask.stride(2) == 0 else mask
+
+
+def _observed(x: Tensor, mask: Tensor | None, missing: Missing) -> tuple[Tensor, Tensor]:
+    """``x``, 0 where it is not observed, and where it is: bool ``(N, T, V, M)``, or ``(N, T, 1, M)`` of whole persons.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        mask: in either form; None finds who is there.
+        missing: see :data:`skelaug.missing.Missing`.
+    """
+    if mask is not None:
+        x = torch.where(mask[:, None], x, 0)
+    finite, told = finite_joints(x), told_joints(x, missing)
+    joints = finite if told is None else told if finite is None else finite & told
+    if joints is not None:
+        x = torch.where(joints[:, None], x, 0)
+    seen = infer_presence(x) if mask is None else mask
+    return x, seen if joints is None else seen & joints
 
 
 def _check_rest(batch: SkeletonBatch, who: str) -> None:

@@ -100,6 +100,8 @@ TRANSFORMS = [
     Case("DropFrame-hold", _of(T.DropFrame, (0.2, 0.5), fill="hold")),
     Case("DropFrame-interpolate", _of(T.DropFrame, 0.4, fill="interpolate")),
     Case("DropFrame-remove", _of(T.DropFrame, 0.3, fill="remove")),
+    Case("FillGaps", _of(T.FillGaps), random=False),
+    Case("FillGaps-hold", _of(T.FillGaps, 2, "hold"), random=False),
     Case("Reverse", _of(T.Reverse, p=1.0), random=False),
     Case("Speed", _of(T.Speed, (0.5, 2))),
     Case("Speed-nearest", _of(T.Speed, (0.5, 2), interpolation="nearest")),

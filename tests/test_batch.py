@@ -109,8 +109,8 @@ def test_cat_pads_with_absence() -> None:
     assert both.label.tolist() == [0, 1, 0, 1, 2]
     with pytest.raises(ValueError, match="label must be set on all batches or on none"):
         SkeletonBatch.cat([a, SkeletonBatch(b.x)])
-    with pytest.raises(ValueError, match=r"all must share \(C, V, M\)"):
-        SkeletonBatch.cat([a, make_batch(2, m=1)])
+    with pytest.raises(ValueError, match=r"all must share \(C, V\)"):
+        SkeletonBatch.cat([a, make_batch(2, c=2)])
     with pytest.raises(ValueError, match="at least one batch"):
         SkeletonBatch.cat([])
 

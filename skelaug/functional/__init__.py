@@ -4,6 +4,6 @@ Tensors are ``(N, C, T, V, M)`` = sample, coordinate, frame, joint, person. A ``
 whole persons, ``(N, T, 1, M)``; ``None`` means that everything is present.
 """
 
-from skelaug.functional import graph, joints, space, time, values
+from skelaug.functional import gaps, graph, joints, space, time, values
 
-__all__ = ["graph", "joints", "space", "time", "values"]
+__all__ = ["gaps", "graph", "joints", "space", "time", "values"]

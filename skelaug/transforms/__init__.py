@@ -1,14 +1,15 @@
 """Every transform, found by the axis it acts on: space, time, joints, values, graph.
 
-Beside space stand mirror (axes and sides) and pose (where bodies stand), beside joints streams (bone, motion). A new
-transform is listed in the ``__all__`` of its module, and nowhere else.
+Beside space stand mirror (axes and sides) and pose (where bodies stand), beside joints streams (bone, motion), beside
+time gaps. A new transform is listed in the ``__all__`` of its module, and nowhere else.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from skelaug import plugins
 from skelaug.transform import Transform
-from skelaug.transforms import graph, joints, mirror, pose, space, streams, time, values
+from skelaug.transforms import gaps, graph, joints, mirror, pose, space, streams, time, values
+from skelaug.transforms.gaps import *  # noqa: F403
 from skelaug.transforms.graph import *  # noqa: F403
 from skelaug.transforms.joints import *  # noqa: F403
 from skelaug.transforms.mirror import *  # noqa: F403
@@ -19,6 +20,7 @@ from skelaug.transforms.time import *  # noqa: F403
 from skelaug.transforms.values import *  # noqa: F403
 
 __all__: list[str] = []
+__all__ += gaps.__all__
 __all__ += graph.__all__
 __all__ += joints.__all__
 __all__ += mirror.__all__

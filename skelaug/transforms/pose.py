@@ -11,6 +11,7 @@ from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import space as fs
 from skelaug.functional import values as fv
+from skelaug.functional.gaps import last_known
 from skelaug.params import drawn_for
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
@@ -31,7 +32,8 @@ class Center(Transform):
         p: probability per sample.
         coords: channels that are coordinates.
 
-    A person whose joint is not observed in a frame stays where it is in that frame.
+    Where a person's joint is not observed in a frame, its last known place counts, before the first known one that. A
+    person whose joint is never observed stays where it is.
 
     Example:
         >>> from skelaug import skeletons
@@ -64,15 +66,17 @@ class Center(Transform):
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x = batch.x
         coords = check.channels("Center", self.coords, x)
-        origin = fv.pick(x, coords)[:, :, :, self._joint, None]  # (N, d, T, 1, M), 0 where it is not observed
+        origin = fv.pick(x, coords)[:, :, :, self._joint]  # (N, d, T, M), 0 where it is not observed
+        seen = batch.seen[:, :, min(self._joint, batch.seen.shape[2] - 1)]  # (N, T, M)
         if self.per == "clip":
-            n, d, t, _, m = origin.shape
+            n, d, t, m = origin.shape
             if not t * m:
                 return batch
-            seen = batch.seen[:, :, min(self._joint, batch.seen.shape[2] - 1)].flatten(1)  # (N, T·M), persons fastest
-            first = seen.to(torch.uint8).argmax(1)
-            origin = origin.reshape(n, d, t * m).gather(2, first.view(n, 1, 1).expand(n, d, 1))[..., None, None]
-        return batch.with_parts(x=fv.put(x, fv.add(fv.pick(x, coords), -origin, batch.seen), coords))
+            first = seen.flatten(1).to(torch.uint8).argmax(1)  # persons fastest
+            origin = origin.reshape(n, d, t * m).gather(2, first.view(n, 1, 1).expand(n, d, 1))[..., None]
+        elif batch.seen.shape[2] > 1:  # a mask of whole persons hides no joint of somebody who is there
+            origin = last_known(origin, seen)
+        return batch.with_parts(x=fv.put(x, fv.add(fv.pick(x, coords), -origin[:, :, :, None], batch.seen), coords))
 
 
 @final
@@ -93,8 +97,9 @@ class Align(Transform):
         p: probability per sample.
         coords: channels that are coordinates (2 or 3 of them).
 
-    A person whose joints are not observed in a frame, or lie in one place, is not turned in that frame. Center first:
-    the turn is about the origin.
+    Where a person's joints are not observed in a frame, it is turned as in the last frame in which they were, before
+    the first such frame as in that. A person whose joints are never observed, or lie in one place, is not turned.
+    Center first: the turn is about the origin.
 
     Raises:
         ValueError: the skeleton lacks a role, or ``released`` is asked for with something else.
@@ -175,6 +180,9 @@ class Align(Transform):
             index = first.view(n, 1, 1, 1).expand(n, d, 1, v)
             flat = place.transpose(3, 4).reshape(n, d, t * m, v)
             place = flat.gather(2, index)[..., None]
+        elif batch.seen.shape[2] > 1:
+            ways = (place[:, :, :, 1] - place[:, :, :, 0], place[:, :, :, 3] - place[:, :, :, 2])
+            return last_known(ways[0], seen), last_known(ways[1], seen)
         return place[:, :, :, 1] - place[:, :, :, 0], place[:, :, :, 3] - place[:, :, :, 2]
 
 

@@ -19,6 +19,7 @@ import torch
 
 from skelaug.batch import SkeletonBatch
 from skelaug.layout import to_layout
+from skelaug.missing import Missing
 
 __all__ = ["ArrayError", "SequenceFile", "StoredArray", "array_names"]
 
@@ -257,40 +258,29 @@ class SequenceFile:
         _, c, t, v, m = probe.shape
         return cls(path, member, layout, sizes, (c, t, v, m), shape[0], lengths)
 
-    def batches(self, size: int, *, nan_is_absent: bool = False) -> Iterator[SkeletonBatch]:
+    def batches(self, size: int, missing: Missing = "nan") -> Iterator[SkeletonBatch]:
         """Read ``size`` samples at a time, float32, with the true mask where the file tells lengths.
 
         Args:
             size: samples a batch.
-            nan_is_absent: joints with a coordinate that is not finite are not observed; else they are an error.
+            missing: how the file says that a joint was not observed, see :class:`~skelaug.SkeletonBatch`.
 
         Raises:
-            ArrayError: a coordinate is not finite, or the file ends early.
+            ArrayError: the file ends early.
         """
         array, start = StoredArray.open(self.path, self.member), 0
         one_sample = len(array.shape) < len(re.findall(r"\([^)]*\)|[A-Z]", self.layout))
         for part in [array.load()[None]] if one_sample else array.rows(size):
             x = torch.from_numpy(part.astype(np.float32))
             x = to_layout(x, self.layout, "NCTVM", contiguous=True, **self.sizes)
-            yield self._batch(x, start, start + len(part), nan_is_absent)
+            yield self._batch(x, start, start + len(part), missing)
             start += len(part)
 
-    def _batch(self, x: torch.Tensor, start: int, stop: int, nan_is_absent: bool) -> SkeletonBatch:
-        finite = x.isfinite()
-        if not finite.all():
-            if not nan_is_absent:
-                n, c, t, v, m = (int(i) for i in (~finite).nonzero()[0])
-                raise ArrayError(
-                    f"{self.path}: sample {start + n} has {x[n, c, t, v, m]} at coordinate {c}, frame {t}, joint {v}, "
-                    f"person {m}; if that means 'not observed', say so with --nan-is-absent"
-                )
-            x = torch.where(finite, x, 0)
-        batch = SkeletonBatch(x)
-        if self.lengths is not None:
-            batch = SkeletonBatch.from_lengths(x, torch.from_numpy(self.lengths[start:stop].astype(np.int64)))
-        if nan_is_absent:
-            batch = SkeletonBatch(x, batch.mask & finite.all(1))
-        return batch
+    def _batch(self, x: torch.Tensor, start: int, stop: int, missing: Missing) -> SkeletonBatch:
+        if self.lengths is None:
+            return SkeletonBatch(x, missing=missing)
+        lengths = torch.from_numpy(self.lengths[start:stop].astype(np.int64))
+        return SkeletonBatch.from_lengths(x, lengths, missing=missing)
 
 
 def _choose(path: Path, member: str | None) -> tuple[str, Any]:

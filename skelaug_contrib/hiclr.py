@@ -99,8 +99,8 @@ class HiCLR(nn.Module):
         """The losses of one step; in training mode the key encoder and the queue move on too.
 
         Args:
-            batch: raw clips, ``(N, C, T, V, M)`` or a SkeletonBatch. Where it holds NaN, its mask must be
-                False, else the loss is NaN.
+            batch: raw clips, ``(N, C, T, V, M)`` or a SkeletonBatch. A joint with a value that is not finite was not
+                observed; the encoder sees 0 there.
             people: the slots of present people, from the loader: see :mod:`skelaug_contrib.encoders`.
             keys: of the augmentation, int64 ``(N,)``, see :func:`skelaug.random.keys`.
             generator: of the augmentation, where there are no keys.

@@ -54,7 +54,8 @@ class FeatureQueue(nn.Module):
 
         Args:
             keys: floating-point ``(n, dim)`` on the queue's device, rows of unit length, any n ≥ 0, the same in every
-                process. Of more than ``size`` keys, the last stay. Values are not looked at: NaN is kept as it is.
+                process. Of more than ``size`` keys, the last stay. In the place of a key that is not finite the
+                oldest one stays, which such a step would otherwise compare with for ever.
 
         Raises:
             TypeError: ``keys`` is no tensor.
@@ -66,7 +67,9 @@ class FeatureQueue(nn.Module):
             return
         keys = distributed.gather(keys)[-size:]
         place = (self.cursor + torch.arange(len(keys), device=self.features.device)) % size
-        self.features.index_copy_(0, place, keys.to(self.features.dtype))
+        finite = keys.isfinite().all(1, keepdim=True)
+        kept = torch.where(finite, keys.to(self.features.dtype), self.features.index_select(0, place))
+        self.features.index_copy_(0, place, kept)
         self.cursor.add_(len(keys)).remainder_(size)
 
     def extra_repr(self) -> str:

@@ -255,6 +255,8 @@ def _describe(dataset: PreparedDataset, train: Any) -> str:
     parts = [dataset.length, dataset.label, train, dataset.x[train[0]], dataset.x[train[-1]]]
     seen = b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + "\n".join(dataset.names).encode()
     clips = f"{len(train)} training clips of {len(dataset)}"
+    if dataset.missing:
+        clips += f", {dataset.missing} joints not observed"
     return f"{clips}, skeleton {dataset.skeleton.name}, checksum {zlib.crc32(seen):08x}"
 
 

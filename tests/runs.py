@@ -24,16 +24,17 @@ _processes: Any = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["skelaug_contrib.train", "skelaug_contrib.evaluate"])
 
 
-def prepared(folder: Path, train: int = TRAIN, persons: int = 2) -> Path:
-    """A prepared data set of synthetic motion, and 16 clips to test on; absent people and gaps."""
+def prepared(folder: Path, train: int = TRAIN, persons: int = 2, lost: float = 0.0) -> Path:
+    """A prepared data set of synthetic motion, 16 clips to test on; people absent, gaps, a share of the joints lost."""
     clips = train + 16
     motion = skelaug.synthetic_motion(
         SKELETON, clips, FRAMES, persons, gaps=True, generator=torch.Generator().manual_seed(0)
     )
     assert motion.label is not None
+    hidden = torch.rand(motion.mask.shape, generator=torch.Generator().manual_seed(1)) < lost
     write(
         folder,
-        x=motion.x.numpy(),
+        x=motion.x.masked_fill((hidden & motion.mask)[:, None], torch.nan).numpy(),
         length=[FRAMES] * clips,
         label=motion.label.numpy(),
         subject=[i % SUBJECTS for i in range(clips)],

@@ -149,15 +149,12 @@ def test_a_folder_that_exists_is_kept(file: Path, tmp_path: Path, capsys: pytest
 
 
 def bad_files(x: Any) -> dict[str, tuple[Any, str]]:
-    holes = x.copy()
-    holes[7, 1, 3, 4, 0] = np.nan
     objects = np.empty(2, object)
     objects[:] = [x[0], None]
     return {
         "wrong rank": (x[0], "has 5 axes, x has 4.*--layout"),
         "wrong joints": (x[:, :, :, :17], "17 joints.*'kinect20' has 20; skeletons with 17 joints: coco17, h36m17"),
         "wrong axes": (x.transpose(0, 2, 1, 3, 4), "expected 2 or 3; check --layout"),
-        "nan": (holes, "sample 7 has nan at coordinate 1, frame 3, joint 4, person 0.*--nan-is-absent"),
         "integers": ((x * 1000).astype(np.int32), r"floating point, got int32; save it with x.astype\('float32'\)"),
         "empty": (x[:0], r"empty: shape \(0, 3, 20, 20, 2\)"),
         "fortran": (np.asfortranarray(x), "Fortran order; save numpy.ascontiguousarray"),
@@ -168,7 +165,7 @@ def bad_files(x: Any) -> dict[str, tuple[Any, str]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["wrong rank", "wrong joints", "wrong axes", "nan", "integers", "empty", "fortran", "objects", "complex"],
+    ["wrong rank", "wrong joints", "wrong axes", "integers", "empty", "fortran", "objects", "complex"],
 )
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_bad_arrays_are_explained(
@@ -184,14 +181,27 @@ def test_bad_arrays_are_explained(
     assert re.search(message, text), text
 
 
-def test_nan_can_mean_absent(motion: SkeletonBatch, tmp_path: Path) -> None:
+def test_what_is_not_finite_was_not_observed(tmp_path: Path) -> None:
     x = np.ones((2, 3, 8, 20, 1), np.float32)
     x[1, 0, :, 4] = np.inf
     np.save(tmp_path / "x.npy", x)
-    arguments = ("--skeleton", "kinect20", "--nan-is-absent", "--out", tmp_path / "out")
+    arguments = ("--skeleton", "kinect20", "--out", tmp_path / "out")
     assert views(tmp_path / "x.npy", *arguments) == 0
     mask = np.load(tmp_path / "out" / "0_basic_mask.npy")
     assert mask[0].all() and not mask[1, :, 4].any() and mask[1].sum() == 8 * 19
+
+
+def test_zeros_and_scores_can_mean_not_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.ones((2, 3, 8, 20, 1), np.float32)
+    x[1, :, :, 4], x[0, 2, 3, 5] = 0, 0.2
+    np.save(tmp_path / "x.npy", x)
+    for how, hidden in (("nan", 0), ("zero", 8), ("score:2:0.3", 9)):
+        out = tmp_path / how.replace(":", "_")
+        assert views(tmp_path / "x.npy", "--skeleton", "kinect20", "--missing", how, "--out", out) == 0
+        assert (~np.load(out / "0_basic_mask.npy")).sum() == hidden if hidden else not list(out.glob("*_mask.npy"))
+    for wrong in ("never", "score", "score:x:1"):
+        text = refused(capsys, tmp_path / "x.npy", "--skeleton", "kinect20", "--missing", wrong)
+        assert "must be nan, zero or score:CHANNEL:BELOW" in text
 
 
 def test_damaged_and_missing_files_are_explained(

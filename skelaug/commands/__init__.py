@@ -7,9 +7,15 @@ from pathlib import Path
 import torch
 
 from skelaug.errors import Refused
+from skelaug.missing import Missing, Score, check_missing
 from skelaug.skeleton import Skeleton, skeletons
 
-__all__ = ["Refused", "device", "find_skeleton", "positive", "whole"]
+__all__ = ["MISSING", "Refused", "device", "find_skeleton", "missing_joints", "positive", "whole"]
+
+MISSING = (
+    "how the data say that a joint was not observed, beside a coordinate that is not finite: nan, in no other way; "
+    "zero, all its channels are 0; score:2:0.3, its channel 2 is below 0.3"
+)
 
 
 def whole(text: str, low: int = 0) -> int:
@@ -33,6 +39,19 @@ def device(text: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise argparse.ArgumentTypeError(f"cannot use the device {text!r}: {reason}") from error
     return found
+
+
+def missing_joints(text: str) -> Missing:
+    """Type of an option: how data say that a joint is missing; a score as ``score:CHANNEL:BELOW``."""
+    name, *numbers = text.split(":")
+    try:
+        if name == "score":
+            channel, below = numbers
+            return Score(int(channel), float(below))
+        return check_missing("--missing", text)
+    except ValueError as error:
+        wanted = "nan, zero or score:CHANNEL:BELOW, such as score:2:0.3"
+        raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}") from error
 
 
 def find_skeleton(given: str) -> Skeleton:

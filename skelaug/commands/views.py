@@ -23,9 +23,10 @@ import skelaug
 from skelaug import config
 from skelaug.arrays import ArrayError, SequenceFile
 from skelaug.batch import SkeletonBatch
-from skelaug.commands import Refused, device, find_skeleton, positive
+from skelaug.commands import MISSING, Refused, device, find_skeleton, missing_joints, positive
 from skelaug.commands.table import format_table, measure, stages
 from skelaug.files import Output
+from skelaug.missing import Missing
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -53,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--array", help="name of the array in a .npz file; may be left out where only one can be meant")
     add("--center", action="store_true", help="first put the centre joint of each sequence's first frame at the origin")
     add("--sizes", type=_sizes, default={}, help="sizes of flattened axes: M=2,C=3")
-    add("--nan-is-absent", action="store_true", help="joints with a coordinate that is not finite are not observed")
+    add("--missing", type=missing_joints, default="nan", metavar="HOW", help=MISSING)
     add("--batch", type=positive, default=256, help="sequences read at a time")
     add("--device", type=device, default="cpu", help="where to work, such as cpu or cuda")
     add("--up", choices=("y", "-y", "z"), default="y", help="the axis that points up in the picture; -y for images")
@@ -82,7 +83,7 @@ def run(
     layout: str,
     array: str | None,
     sizes: dict[str, int],
-    nan_is_absent: bool,
+    missing: Missing,
     center: bool,
     batch: int,
     device: torch.device,
@@ -103,7 +104,7 @@ def run(
     start = time.perf_counter()
     with folder_of_views.written(overwrite) as folder:
         prepare = Center(bones, per="clip") if center else Compose([])
-        parts = (prepare(part.to(device)) for part in source.batches(batch, nan_is_absent=nan_is_absent))
+        parts = (prepare(part.to(device)) for part in source.batches(batch, missing))
         first = _write(parts, views, folder, seed, source.count)
         seconds = time.perf_counter() - start
         about = {

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from skelaug.commands import Refused, find_skeleton, positive, whole
+from skelaug.commands import MISSING, Refused, find_skeleton, missing_joints, positive, whole
 from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
 from skelaug_contrib.datasets.sources import SOURCES
 
@@ -45,6 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=_numbers,
         help="subjects that train under xsub, such as 1,2,4; odd ones if left out",
     )
+    npz.add_argument("--missing", type=missing_joints, default="nan", metavar="HOW", help=MISSING)
     _add_common(npz)
     for name, make in SOURCES.items():
         text = (make.__doc__ or name).splitlines()[0].replace("``", "")
@@ -121,6 +122,8 @@ def describe(dataset: PreparedDataset) -> str:
         if column is not None:
             counts.append(f"{len(np.unique(column))} {name}")
     lines = [f"{', '.join(counts)}; skeleton {dataset.skeleton.name}"]
+    if dataset.missing:
+        lines.append(f"{dataset.missing} joints were not observed, over all clips and frames")
     for protocol, parts in dataset.splits.items():
         lines.append(f"{protocol}: " + ", ".join(f"{part} {len(indices)}" for part, indices in parts.items()))
     return "\n".join(lines)

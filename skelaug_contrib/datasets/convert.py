@@ -13,7 +13,9 @@ import numpy as np
 import skelaug
 from skelaug.arrays import ArrayError, SequenceFile, StoredArray, array_names
 from skelaug.batch import SkeletonBatch
+from skelaug.missing import Missing, check_missing
 from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets import holes
 from skelaug_contrib.datasets.engine import prepare
 from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_parts, to_ints, to_strings
 from skelaug_contrib.datasets.sources.files import without_path
@@ -35,6 +37,7 @@ class NpzSource:
     names: tuple[str, ...] = field(repr=False)
     columns: Mapping[str, Ints] = field(repr=False)
     splits: Splits
+    missing: Missing
     progress: Callable[[int, int], object] | None = field(repr=False)
 
     def units(self) -> list[Unit]:
@@ -50,17 +53,14 @@ class NpzSource:
         numbers: dict[str, Any] = {name: column.tolist() for name, column in self.columns.items()}
         length = numbers.pop("length", None)
         try:
-            for batch in self.array.batches(step, nan_is_absent=True):
+            for batch in self.array.batches(step, self.missing):
                 valid = _lengths(batch).tolist() if length is None else length[done:]
+                x = holes.of_batch(batch)
                 for n in range(len(batch)):
                     i = done + n
-                    hole = _hole(batch, n)
-                    if hole is not None:
-                        yield Fault(str(unit.path), f"clip {i} is not finite at {hole}")
-                        continue
                     yield Recording(
                         self.names[i],
-                        batch.x[n, :, : valid[n]].numpy(),
+                        x[n, :, : valid[n]],
                         parts={p: str(column[i]) for p, column in parts.items() if column[i]},
                         **{name: column[i] for name, column in numbers.items()},
                     )
@@ -78,6 +78,7 @@ def from_npz(
     *,
     train_views: Sequence[int] | None = None,
     train_subjects: Sequence[int] | None = None,
+    missing: Missing = "nan",
     overwrite: bool = False,
     progress: Callable[[int, int], object] | None = None,
     **options: Any,
@@ -86,8 +87,8 @@ def from_npz(
 
     It holds ``x``, floating point ``(S, C, T, V, M)``, and ``label``, int ``(S,)`` from 0; where they are known also
     ``length``, ``subject``, ``view``, ``episode``, int ``(S,)``, ``name`` ``(S,)``, ``class_names`` and
-    ``joint_names``. Without ``length``, a clip ends with the last frame in which anybody is not all 0. A person whose
-    coordinates are not finite in a frame is absent in it. Other arrays are not used.
+    ``joint_names``. Without ``length``, a clip ends with the last frame in which anybody is not all 0. A joint with a
+    coordinate that is not finite was not observed. Other arrays are not used.
 
     Protocols follow from what is there: ``xsub`` from ``subject``; ``xview`` from ``view``.
 
@@ -97,6 +98,7 @@ def from_npz(
         skeleton: of the data; may be left out where ``joint_names`` are those of a known skeleton.
         train_views: views that train under ``xview``, the others test; 1 and 2 if left out.
         train_subjects: subjects that train under ``xsub``, the others test; those of odd number if left out.
+        missing: how else ``x`` says that a joint was not observed, see :class:`~skelaug.SkeletonBatch`.
         overwrite: replace a prepared data set that is there.
         progress: called with the number of clips done and their total.
         **options: ``frames``, ``drop_leaked`` and ``drop_short``, see
@@ -109,7 +111,7 @@ def from_npz(
         ArrayError: no such file, an array is missing or off; the message says which.
         OSError: the folder exists, or cannot be written.
     """
-    path = Path(path)
+    path, missing = Path(path), check_missing("from_npz", missing)
     if path.suffix != ".npz":
         raise ArrayError(f"{path}: expected a .npz file of x, label and perhaps more; numpy.savez writes one")
     array = SequenceFile.open(path, member="x")
@@ -127,20 +129,8 @@ def from_npz(
     check_parts(path, (count, *array.shape), columns, names, class_names, bones, splits)
     if not {"length", "lengths"} & held:
         del columns["length"]  # to be found in x
-    source = NpzSource(array, bones, class_names, names, columns, splits, progress)
+    source = NpzSource(array, bones, class_names, names, columns, splits, missing, progress)
     return prepare(source, out, strict=True, overwrite=overwrite, **options)
-
-
-def _hole(batch: SkeletonBatch, n: int) -> str | None:
-    """Whole persons can be absent; a single joint can not, for it would be read as one at the origin."""
-    mask = batch.mask
-    assert mask is not None
-    holes = (mask[n].any(1) & ~mask[n].all(1)).nonzero()
-    if not len(holes):
-        return None
-    t, m = holes[0].tolist()
-    v = int((~mask[n, t, :, m]).nonzero()[0])
-    return f"joint {v}, frame {t}, person {m}; interpolate such joints, or write the whole person as 0 in that frame"
 
 
 def _lengths(batch: SkeletonBatch) -> Ints:

@@ -25,6 +25,7 @@ from skelaug import check
 from skelaug.arrays import ArrayError
 from skelaug.batch import SkeletonBatch
 from skelaug.transforms import CropResize
+from skelaug_contrib.datasets import holes
 from skelaug_contrib.datasets.facts import Floats
 from skelaug_contrib.datasets.findings import SHORT, Findings, find
 from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, output, write
@@ -291,8 +292,7 @@ def _splits(rows: Sequence[Row]) -> Splits:
 def _resized(x: Floats, frames: int) -> Floats:
     ids = torch.arange(len(x))
     resize = CropResize((1.0, 1.0), length=frames)
-    y: Floats = resize(SkeletonBatch(torch.from_numpy(x)), keys=skelaug.random.keys(0, 0, ids)).x.numpy()
-    return y
+    return holes.of_batch(resize(SkeletonBatch(torch.from_numpy(x)), keys=skelaug.random.keys(0, 0, ids)))
 
 
 def _counted(reasons: Sequence[str], each: Sequence[Any]) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def facts_of(x: Floats) -> tuple[Facts, Floats]:
     """Look at a clip.
 
     Args:
-        x: float32 ``(C, T, V, M)``, all of it valid; who is absent in a frame is 0 in it.
+        x: float32 ``(C, T, V, M)``, all of it valid; who is absent in a frame is 0 in it, NaN is a joint that was not
+            observed.
 
     Returns:
         The facts; and poses float32 ``(K, D)`` to find near twins by, of the frames that :func:`sampled` names, NaN
@@ -66,6 +67,9 @@ def facts_of(x: Floats) -> tuple[Facts, Floats]:
     if len(somebody) > 1 and slots:
         # One frame more or less changes nothing of what follows, so all is seen at once: (C, T - 1, V, M).
         step = np.diff(x, axis=1)
+        missing = np.isnan(x).any(0)  # (T, V, M)
+        if missing.any():
+            step[:, missing[1:] | missing[:-1]] = 0  # it is not known how far such a joint moved
         both = there[1:] & there[:-1]
         way = (step.astype(np.float64) ** 2).sum(0).max(1)  # (T - 1, M)
         jump = float(np.sqrt(way[both].max(initial=0)))

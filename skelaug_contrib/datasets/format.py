@@ -2,14 +2,18 @@
 
 ==================  =================================================================================================
 x.npy               float32 ``(S, C, T, V, M)`` = clip, coordinate, frame, joint, person; 0 from a clip's length on
+                    and where a person is absent; NaN in all coordinates of a joint that was not observed
 length.npy          int64 ``(S,)``, valid frames of each clip, 1 … T
 label.npy           int64 ``(S,)``, class index, from 0
 subject.npy         int64 ``(S,)``, who acts; this and the next two only where they are known
 view.npy            int64 ``(S,)``, which camera
 episode.npy         int64 ``(S,)``, which repetition
+frame_label.npy     int64 ``(S, T)``, class index of each frame, −100 where there is none; only where they are known
 dataset.json        format, version, counts, skeleton, names of clips and classes, splits as lists of clip indices
 report.json         what ``skelaug prepare`` left out and why, and what it found; only where it wrote the folder
 ==================  =================================================================================================
+
+Version 1 knew neither joints that were not observed nor labels of frames, and is still read.
 
 Nothing in it is ever unpickled: to open a folder from anywhere runs no code of its author.
 """
@@ -33,14 +37,17 @@ import numpy.typing as npt
 from skelaug.arrays import ArrayError
 from skelaug.files import Output
 from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets import holes
 
 __all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "to_ints", "to_strings", "write"]
 
-FORMAT, VERSION = "skelaug prepared dataset", 1
+FORMAT, VERSION = "skelaug prepared dataset", 2
+_READABLE = (1, VERSION)
 _REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
+_NO_LABEL = -100  # of a frame; what torch's losses ignore
 _ABOUT = ("counts", "skeleton", "names", "class_names", "splits")
 _COUNTS = ("clips", "coordinates", "frames", "joints", "persons")
-_FILES = re.compile(rf"(dataset|report)\.json|({'|'.join(('x', *_REQUIRED, *_OPTIONAL))})\.npy")
+_FILES = re.compile(rf"(dataset|report)\.json|({'|'.join(('x', *_REQUIRED, *_OPTIONAL, 'frame_label'))})\.npy")
 _PART = 1 << 25  # bytes that are written at a time
 
 Floats = npt.NDArray[np.float32]
@@ -56,7 +63,9 @@ class PreparedDataset:
 
     Attributes:
         path: its folder.
-        x: float32 ``(S, C, T, V, M)``, memory-mapped; sequences as they were recorded.
+        x: float32 ``(S, C, T, V, M)``, memory-mapped; sequences as they were recorded, NaN where a joint was not
+            observed. :class:`~skelaug.SkeletonBatch` reads it so.
+        missing: how many joints were not observed, over all clips and frames.
         length, label: int64 ``(S,)``, as in the table above.
         subject, view, episode: likewise, or None where they are not known.
         names: of the clips.
@@ -64,6 +73,7 @@ class PreparedDataset:
         skeleton: what the V joints are.
         splits: by protocol, such as ``"xview"``, the clip indices of ``"train"`` and ``"test"``, and perhaps of parts
             of the test such as ``"test_clean"``.
+        frame_label: int64 ``(S, T)``, memory-mapped, or None where they are not known.
 
     Example:
         >>> import tempfile, skelaug
@@ -86,6 +96,8 @@ class PreparedDataset:
     class_names: tuple[str, ...]
     skeleton: Skeleton
     splits: Splits
+    missing: int = 0
+    frame_label: np.memmap[Any, np.dtype[np.int64]] | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> PreparedDataset:
@@ -114,13 +126,29 @@ class PreparedDataset:
         splits = _to_splits(path, about["splits"])
         check_parts(path, x.shape, columns, names, class_names, skeleton, splits)
         columns = dict.fromkeys(_OPTIONAL) | columns
-        return cls(path=path, x=x, names=names, class_names=class_names, skeleton=skeleton, splits=splits, **columns)
+        frame_label = None
+        if (path / "frame_label.npy").exists():
+            frame_label = _load(path / "frame_label.npy", mapped=True)
+            if frame_label.dtype != np.int64 or frame_label.shape != (len(x), x.shape[2]):
+                got = f"{frame_label.dtype} {frame_label.shape}"
+                raise ArrayError(f"{path}: frame_label must be int64 (S, T) = {(len(x), x.shape[2])}, got {got}")
+        return cls(
+            path=path,
+            x=x,
+            names=names,
+            class_names=class_names,
+            skeleton=skeleton,
+            splits=splits,
+            missing=_missing(path, about),
+            frame_label=frame_label,
+            **columns,
+        )
 
     def __len__(self) -> int:
         return len(self.length)
 
     def clip(self, i: int) -> Floats:
-        """Clip i, float32 ``(C, T, V, M)``, without what follows its length."""
+        """Clip i, float32 ``(C, T, V, M)``, without what follows its length; NaN where a joint was not observed."""
         return np.asarray(self.x[i, :, : self.length[i]])
 
     def __reduce__(self) -> Any:
@@ -152,6 +180,7 @@ def write(
     view: npt.ArrayLike | None = None,
     episode: npt.ArrayLike | None = None,
     splits: Mapping[str, Mapping[str, npt.ArrayLike]] | None = None,
+    frame_label: npt.ArrayLike | None = None,
     report: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     beside: Path | None = None,
@@ -164,7 +193,8 @@ def write(
     Args:
         path: the new folder.
         x: float32 ``(S, C, T, V, M)``, or an iterable of such arrays with some clips each, in order: then one of them
-            is in memory at a time. Finite, and 0 from a clip's length on.
+            is in memory at a time. 0 from a clip's length on, and where a person is absent; a joint of which a value
+            is not finite was not observed.
         length: ``(S,)`` valid frames, 1 … T.
         label: ``(S,)`` class index, from 0.
         names: S names of clips.
@@ -175,6 +205,7 @@ def write(
         episode: ``(S,)`` which repetition.
         splits: by protocol, the clip indices of ``train`` and ``test``, which share no clip, and perhaps of parts of
             the test, named ``test_…``.
+        frame_label: ``(S, T)`` class index of each frame, −100 where it has none, as after a clip's length.
         report: plain data about how it was made, for ``report.json``.
         overwrite: replace a prepared data set that is there.
         beside: the folder on the same disk in which it is made; that of ``path`` if left out.
@@ -196,7 +227,10 @@ def write(
     shape = (len(columns["label"]), *first.shape[1:])
     names, class_names = to_strings(path, "names", list(names)), to_strings(path, "class_names", list(class_names))
     check_parts(path, shape, columns, names, class_names, skeleton, indices)
-    about = {
+    frames = None
+    if frame_label is not None:
+        frames = _check_frame_label(path, frame_label, shape, columns["length"], len(class_names))
+    about: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "counts": dict(zip(_COUNTS, shape, strict=True)),
@@ -211,10 +245,12 @@ def write(
             raise OSError(errno.ENOSPC, f"{path} needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
         for name, column in columns.items():
             np.save(folder / f"{name}.npy", column, allow_pickle=False)
-        (folder / "dataset.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+        if frames is not None:
+            np.save(folder / "frame_label.npy", frames, allow_pickle=False)
         if report is not None:
             (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        _write_x(folder / "x.npy", path, shape, columns["length"], first, parts)
+        about["missing"] = _write_x(folder / "x.npy", path, shape, columns["length"], first, parts)
+        (folder / "dataset.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
     return PreparedDataset.open(path)
 
 
@@ -234,13 +270,20 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise ArrayError(f"{file}: cannot be read ({error}); prepare the data anew") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ArrayError(f"{file}: does not describe a prepared data set: its format should be {FORMAT!r}")
-    if about.get("version") != VERSION:
-        version = f"format version {about.get('version')!r}, this skelaug reads version {VERSION}"
+    if about.get("version") not in _READABLE:
+        version = f"format version {about.get('version')!r}, this skelaug reads {' and '.join(map(str, _READABLE))}"
         raise ArrayError(f"{file}: {version}; prepare the data anew, or use the skelaug that wrote it")
     missing = [key for key in _ABOUT if key not in about]
     if missing:
         raise ArrayError(f"{file}: lacks {', '.join(missing)}; prepare the data anew")
     return about
+
+
+def _missing(path: Path, about: Mapping[str, Any]) -> int:
+    found = about.get("missing", 0)
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise ArrayError(f"{path / 'dataset.json'}: missing must be a whole number ≥ 0, got {found!r}")
+    return found
 
 
 def _load(file: Path, *, mapped: bool = False) -> Any:
@@ -316,6 +359,24 @@ def check_parts(
         _check_split(f"{path}: splits[{protocol!r}]", parts, clips)
 
 
+def _check_frame_label(path: Path, given: npt.ArrayLike, shape: tuple[int, ...], length: Ints, classes: int) -> Ints:
+    found = np.asarray(given)
+    if found.shape != (shape[0], shape[2]) or found.dtype.kind not in "iu":
+        wanted = f"whole numbers (S, T) = {(shape[0], shape[2])}"
+        raise ArrayError(f"{path}: frame_label must be {wanted}, got {found.dtype} {found.shape}")
+    found = found.astype(np.int64)
+    wrong = (found != _NO_LABEL) & ((found < 0) | (found >= classes))
+    late = (found != _NO_LABEL) & (np.arange(shape[2]) >= length[:, None])
+    for where, what in (
+        (wrong, f"must be a class 0 … {classes - 1}, or {_NO_LABEL} for none"),
+        (late, f"must be {_NO_LABEL} after a clip's length"),
+    ):
+        if where.any():
+            clip, frame = (int(i) for i in np.argwhere(where)[0])
+            raise ArrayError(f"{path}: frame_label {what}, got {found[clip, frame]} for clip {clip}, frame {frame}")
+    return found
+
+
 def _check_range(path: Path, name: str, column: Ints, low: int, high: int) -> None:
     wrong = np.flatnonzero((column < low) | (column > high))
     if len(wrong):
@@ -368,8 +429,9 @@ def _check_part(path: Path, part: Any, tail: tuple[int, ...] | None) -> Floats:
 
 def _write_x(
     file: Path, path: Path, shape: tuple[int, ...], length: Ints, first: Floats, rest: Iterator[Floats]
-) -> None:
-    done = 0
+) -> int:
+    """Write x part by part, and tell how many joints are missing in it."""
+    done = missing = 0
     with file.open("wb") as out:
         np.lib.format.write_array_header_1_0(out, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for part in itertools.chain([first], rest):
@@ -377,20 +439,18 @@ def _write_x(
             stop = done + len(part)
             if stop > shape[0]:
                 raise ArrayError(f"{path}: x has more clips than label, which has {shape[0]}")
-            _check_values(path, part, length[done:stop], done)
+            part = holes.marked(part)
+            _check_padding(path, part, length[done:stop], done)
+            missing += holes.count(part)
             out.write(np.ascontiguousarray(part, "<f4").data)
             done = stop
     if done != shape[0]:
         raise ArrayError(f"{path}: x has {done} clips, label has {shape[0]}")
+    return missing
 
 
-def _check_values(path: Path, part: Floats, length: Ints, start: int) -> None:
-    # A maximum per frame is all that is needed: NaN and inf survive it.
-    frames = np.abs(part).max((1, 3, 4), initial=0)
-    wrong = np.flatnonzero(~np.isfinite(frames).all(1))
-    if len(wrong):
-        clip = start + wrong[0]
-        raise ArrayError(f"{path}: clip {clip} of x has values that are not finite; absence is written as 0")
+def _check_padding(path: Path, part: Floats, length: Ints, start: int) -> None:
+    frames = np.abs(part).max((1, 3, 4), initial=0)  # NaN, which is not 0 either, survives it
     wrong = np.flatnonzero(((frames != 0) & (np.arange(part.shape[2]) >= length[:, None])).any(1))
     if len(wrong):
         n = wrong[0]

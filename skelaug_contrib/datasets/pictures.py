@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,10 @@ def bone_spread(x: Floats, skeleton: Skeleton) -> Floats:
     length = np.linalg.norm(body[:, :, child] - body[:, :, parent], axis=0)
     if len(length) < 2:
         return np.full(len(child), np.nan)
-    mean = length.mean(0)
-    return np.where(mean > 0, length.std(0) / np.where(mean > 0, mean, 1), np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a joint that was never observed has no mean
+        mean, deviation = np.nanmean(length, 0), np.nanstd(length, 0)
+    return np.where(mean > 0, deviation / np.where(mean > 0, mean, 1), np.nan)
 
 
 def _lengths(dataset: PreparedDataset, found: Findings) -> Figure:

@@ -55,7 +55,7 @@ def stance(x: Floats, skeleton: Skeleton) -> Stance | None:
         >>> round(stance(x + np.float32([3, 0, 0])[:, None, None, None], skeleton).distance, 1)
         3.0
     """
-    seen = (x != 0).any(0)  # (T, V, M)
+    seen = (x != 0).any(0) & np.isfinite(x).all(0)  # (T, V, M)
     persons = np.flatnonzero(seen[:, skeleton.centre].any(0))
     if not len(persons):
         return None

@@ -27,6 +27,7 @@ import skelaug
 from skelaug.arrays import ArrayError
 from skelaug.files import write
 from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets import holes
 from skelaug_contrib.datasets.facts import Facts, Floats, facts_of
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Source, Unit
 
@@ -165,9 +166,10 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
                     for earlier in rows:
                         earlier["file"] = earlier["file"] or part.name
                     tensors, parts = {}, parts + 1
-                facts, poses = facts_of(found.x)
+                x = holes.marked(found.x)
+                facts, poses = facts_of(x)
                 index = len(tensors) // 2
-                tensors[f"x{index}"] = np.ascontiguousarray(found.x, "<f4")
+                tensors[f"x{index}"] = np.ascontiguousarray(x, "<f4")
                 tensors[f"poses{index}"] = np.ascontiguousarray(poses, "<f4")
                 row: dict[str, Any] = {name: getattr(found, name) for name in _COPIED}
                 row |= {"parts": dict(found.parts), "shape": found.x.shape, "facts": asdict(facts)}
@@ -217,8 +219,6 @@ def _wrong(recording: Recording, skeleton: Skeleton, classes: int) -> str | None
     x = recording.x
     if x.ndim != 4 or x.dtype != np.float32 or 0 in x.shape or x.shape[2] != len(skeleton):
         return f"must be float32 (C, T, {len(skeleton)}, M), at least a frame and a person, got {x.dtype} {x.shape}"
-    if not np.isfinite(x).all():
-        return "a coordinate is not finite"
     if not 0 <= recording.label < classes:
         return f"label must lie in 0 … {classes - 1}, got {recording.label}"
     return None

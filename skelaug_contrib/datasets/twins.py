@@ -81,7 +81,12 @@ def are_near(a: Floats, b: Floats, shift: int, tolerance: float = TOLERANCE) -> 
     there = (a != 0).any((0, 2), keepdims=True)
     if a.shape != b.shape or not np.array_equal(there, (b != 0).any((0, 2), keepdims=True)):
         return False
-    apart = (a.astype(np.float64) - b)[:, np.broadcast_to(there, (1, *a.shape[1:]))[0]]  # (C, joints of who is there)
+    if not np.array_equal(np.isnan(a), np.isnan(b)):
+        return False
+    there = np.broadcast_to(there, (1, *a.shape[1:]))[0] & ~np.isnan(a).any(0)
+    apart = (a.astype(np.float64) - b)[:, there]  # (C, observed joints of who is there)
+    if not apart.size:
+        return False
     middle = (apart.max(1, keepdims=True) + apart.min(1, keepdims=True)) / 2
     return bool(np.sqrt(((apart - middle) ** 2).sum(0)).max(initial=0) < tolerance)
 

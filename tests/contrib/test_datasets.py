@@ -107,6 +107,40 @@ def test_what_is_written_is_read_back(made: dict[str, Any], dataset: PreparedDat
     assert np.array_equal(np.load(dataset.path / "x.npy"), made["x"]), "a plain .npy file"
 
 
+def test_joints_that_were_not_observed_are_nan_and_a_batch_knows_them(made: dict[str, Any], tmp_path: Path) -> None:
+    x = made["x"].copy()
+    x[3, 1, 0, 4, 0], x[4, :, 0, 2, 0] = np.nan, np.inf
+    x[5, :, 0, :, 0] = np.nan  # a whole person, who is absent then
+    dataset = write(tmp_path / "data", **(made | {"x": x}))
+    wanted = made["x"].copy()
+    wanted[3, :, 0, 4, 0], wanted[4, :, 0, 2, 0], wanted[5, :, 0, :, 0] = np.nan, np.nan, 0
+    assert np.array_equal(dataset.x, wanted, equal_nan=True)
+    assert dataset.missing == 2
+    batch = read(dataset, [3, 4, 5]).batch
+    assert not batch.mask[0, 0, 4, 0] and not batch.mask[1, 0, 2, 0] and not batch.presence[2, 0, 0]
+    assert batch.x.isfinite().all()
+    assert np.isnan(dataset.clip(3)[:, 0, 4, 0]).all()
+
+
+def test_labels_of_frames_are_read_back(made: dict[str, Any], tmp_path: Path) -> None:
+    labels = np.full((S, T), -100)
+    for row, length in zip(labels, made["length"], strict=True):
+        row[:length] = np.arange(length) % 3
+    dataset = write(tmp_path / "data", **(made | {"frame_label": labels}))
+    assert np.array_equal(dataset.frame_label, labels)
+    assert write(tmp_path / "other", **made).frame_label is None
+
+
+def test_a_folder_of_version_1_still_opens(dataset: PreparedDataset) -> None:
+    file = dataset.path / "dataset.json"
+    content = json.loads(file.read_text())
+    del content["missing"]
+    file.write_text(json.dumps(content | {"version": 1}))
+    old = PreparedDataset.open(dataset.path)
+    assert (old.missing, old.frame_label) == (0, None)
+    assert np.array_equal(old.x, dataset.x)
+
+
 def test_a_pickled_data_set_is_its_path(dataset: PreparedDataset) -> None:
     pickled = pickle.dumps(dataset)
     assert len(pickled) < 500
@@ -211,7 +245,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no text": (lambda f: (f / "dataset.json").write_bytes(b"\xff\xfe\x00"), r"dataset.json: cannot be read"),
     "a JSON list": (lambda f: (f / "dataset.json").write_text("[]"), "does not describe a prepared data set"),
     "another format": (put("format", value="views"), "does not describe a prepared data set"),
-    "a newer version": (put("version", value=2), "format version 2, this skelaug reads version 1"),
+    "a newer version": (put("version", value=3), "format version 3, this skelaug reads 1 and 2"),
     "no splits": (about(lambda d: d.pop("splits")), "dataset.json: lacks splits"),
     "a broken skeleton": (put("skeleton", "parents", value=[0] * 3), "no skeleton .*one entry a joint"),
     "an odd skeleton": (put("skeleton", "limbs", value=5), "no skeleton"),
@@ -294,8 +328,7 @@ def test_nothing_is_unpickled(
 
 def bad_values(made: dict[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
     x = made["x"]
-    nan, late = x.copy(), x.copy()
-    nan[7, 1, 0, 4, 0] = np.nan
+    late = x.copy()
     short = int(np.flatnonzero(made["length"] < T)[0])
     late[short, 0, -1, 3, 1] = 1
     return {
@@ -306,7 +339,11 @@ def bad_values(made: dict[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
         "unequal parts": ({"x": [x[:4], x[4:, :, :10]]}, r"all parts of x must share .* got \(3, 10, 20, 2\)"),
         "too few": ({"x": [x[:4]]}, "x has 4 clips, label has 24"),
         "too many": ({"x": [x, x]}, "x has more clips than label, which has 24"),
-        "nan": ({"x": nan}, "clip 7 of x has values that are not finite"),
+        "frame labels": (
+            {"frame_label": np.zeros((24, 3), int)},
+            r"frame_label must be whole numbers \(S, T\) = \(24, 20\)",
+        ),
+        "frame classes": ({"frame_label": np.full((24, T), 7)}, "frame_label must be a class 0 … 2, or -100"),
         "padding": ({"x": late}, f"clip {short} of x is not 0 after its length"),
         "labels": ({"label": made["label"] + 1}, "label must lie in 0 … 2, got 3"),
         "half labels": ({"label": made["label"] / 2}, "label must be a list of whole numbers, got float64"),

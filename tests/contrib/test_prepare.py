@@ -16,7 +16,7 @@ from skelaug.arrays import ArrayError
 from skelaug.cli import main
 from skelaug.commands import Refused
 from skelaug_contrib.commands import prepare
-from skelaug_contrib.datasets import PreparedDataset, convert, from_npz
+from skelaug_contrib.datasets import PreparedDataset, convert, from_npz, read
 
 S, T = 12, 9
 
@@ -152,6 +152,32 @@ def test_persons_that_are_not_finite_are_absent(tmp_path: Path) -> None:
     assert np.array_equal(dataset.x, wanted)
 
 
+def test_joints_that_are_not_finite_were_not_observed(tmp_path: Path) -> None:
+    x = arrays()["x"]
+    x[7, 1, 2, 4, 0], x[8, 0, 1, 3:5, 0] = np.nan, np.inf
+    dataset = from_npz(save(tmp_path / "a.npz", x=x), tmp_path / "out")
+    wanted = arrays()["x"]
+    wanted[7, :, 2, 4, 0], wanted[8, :, 1, 3:5, 0] = np.nan, np.nan
+    assert np.array_equal(dataset.x, wanted, equal_nan=True)
+    assert dataset.missing == 3
+    clips = read(dataset, [7, 8])
+    assert (~clips.batch.mask & clips.batch.presence[:, :, None]).sum() == 3
+    assert clips.batch.x.isfinite().all()
+    twice = 2 * int(arrays()["length"][7]) - 1  # a frame between every two
+    resized = from_npz(save(tmp_path / "b.npz", x=x), tmp_path / "resized", frames=twice)
+    assert np.isnan(resized.x[7, :, 4, 4, 0]).all()
+    assert np.isfinite(resized.x[7, :, 4, 5, 0]).all()
+
+
+def test_zeros_can_mean_not_observed(tmp_path: Path) -> None:
+    x = arrays()["x"]
+    x[7, :, 2, 4, 0] = 0
+    dataset = from_npz(save(tmp_path / "a.npz", x=x), tmp_path / "out", missing="zero")
+    assert np.isnan(dataset.x[7, :, 2, 4, 0]).all()
+    assert dataset.missing == 1
+    assert from_npz(save(tmp_path / "b.npz", x=x), tmp_path / "as it is").missing == 0
+
+
 def test_values_after_the_length_are_padding(tmp_path: Path) -> None:
     """Some files repeat a clip until T is full."""
     x = arrays()["x"]
@@ -182,12 +208,6 @@ def test_a_skeleton_of_ones_own(source: dict[str, Any], tmp_path: Path) -> None:
     assert PreparedDataset.open(tmp_path / "out").skeleton.name == "mine"
 
 
-def hole() -> Any:
-    x = arrays()["x"]
-    x[7, 1, 2, 4, 0] = np.nan
-    return x
-
-
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no x": ({"x": None}, "has no array 'x'; it holds length, label"),
     "no label": ({"label": None}, "has no array 'label', the class index of each clip"),
@@ -195,7 +215,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "x of another rank": ({"x": np.ones((S, 3, T, 20))}, "has 5 axes, x has 4"),
     "empty": ({"x": np.ones((0, 3, T, 20, 1))}, "the array is empty"),
     "other joints": ({"x": np.ones((S, 3, T, 17, 1))}, "x has 17 joints, skeleton 'kinect20' has 20"),
-    "a hole": ({"x": hole()}, "clip 7 is not finite at joint 4, frame 2, person 0; interpolate"),
     "float labels": ({"label": np.arange(S) / 2}, "label must be a list of whole numbers, got float64"),
     "labels from 1": ({"label": np.arange(S) % 3 + 1}, "label must lie in 0 … 2, got 3 for clip 2"),
     "negative labels": ({"label": np.arange(S) - 1}, "label must lie in 0 … 2, got -1 for clip 0"),

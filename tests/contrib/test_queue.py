@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -149,3 +150,12 @@ def test_two_processes_hold_the_same_queue_in_rank_order(tmp_path: Path) -> None
     assert [process.returncode for process in running] == [0, 0]
     # 0 1 4 5, then 10 11 14 15, then 20 21 24 25, into five rows.
     assert printed == ["[24.0, 25.0, 15.0, 20.0, 21.0] 2"] * 2
+
+
+def test_a_key_that_is_not_finite_is_never_stored() -> None:
+    queue = FeatureQueue(4, 2)
+    before = queue.features.clone()
+    keys = torch.tensor([[1.0, 0.0], [math.nan, 0.0], [0.0, math.inf]])
+    queue.update(keys)
+    assert torch.equal(queue.features, torch.stack([keys[0], *before[1:]]))
+    assert int(queue.cursor) == 3

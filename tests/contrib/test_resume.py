@@ -25,7 +25,7 @@ STEPS = 30
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepared(tmp_path_factory.mktemp("data") / "set")
+    return prepared(tmp_path_factory.mktemp("data") / "set", lost=0.02)  # with joints that were not observed
 
 
 def everything(data: Path, **changes: Any) -> PretrainConfig:

@@ -37,6 +37,7 @@ from skelaug_contrib.config import (
     shipped,
     to_dict,
 )
+from skelaug_contrib.datasets import PreparedDataset
 from skelaug_contrib.train import TrainingError, build_model, pretrain
 
 
@@ -85,6 +86,25 @@ def test_the_loss_falls(tmp_path: Path) -> None:
     early, late = np.mean(found[5:15]), np.mean(found[-10:])  # the queue is full of keys from step 4 on
     chance = 2 * math.log(1 + 128)  # all features alike
     assert late < early - 0.5 and late < chance - 1.5, (early, late)
+
+
+def test_joints_that_were_not_observed_leave_training_and_features_finite(tmp_path: Path) -> None:
+    data, out = prepared(tmp_path / "data", lost=0.1), tmp_path / "run"
+    assert PreparedDataset.open(data).missing > 1000
+    pretrain(tiny(data, epochs=2, method__strong="all"), out)
+    state = load(out / "checkpoint.pt")["model"]
+    assert all(value.isfinite().all() for value in state.values() if value.is_floating_point())
+    for command in (["knn"], ["linear", "--epochs", "3", "--seeds", "1"]):
+        assert main([command[0], str(out), str(data), "--protocol", "xsub", *command[1:]]) == 0
+
+
+def test_a_run_on_other_joints_is_no_run_to_go_on_with(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    pretrain(tiny(data, max_steps=2), out)
+    shutil.rmtree(data.parent / "lost", ignore_errors=True)
+    lost = prepared(data.parent / "lost", lost=0.01)
+    with pytest.raises(TrainingError, match=r"data: .* joints not observed"):
+        pretrain(tiny(lost, max_steps=2), out)
 
 
 def test_a_run_leaves_what_it_promises(data: Path, tmp_path: Path) -> None:

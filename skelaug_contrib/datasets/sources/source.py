@@ -30,7 +30,7 @@ class Recording:
     Attributes:
         name: unique in its data set, such as the file's stem; one file's clips are told apart by their first frame.
         x: float32 ``(C, T, V, M)``, T ≥ 1 valid frames, metres where the source has them; a person who is absent in a
-            frame is all 0 in it, and every value is finite.
+            frame is all 0 in it, and a joint with a value that is not finite was not observed.
         label: class index, from 0.
         subject: who acts, or None where the source does not say.
         view: which camera, or None.

@@ -1,7 +1,8 @@
 """Train a linear classifier on the frozen features of a pretrained encoder: the field's standard measure.
 
 With --on coordinates DATA is judged without a run, by the coordinates themselves: what an encoder has to beat. They are
-standardized, and the learning rate is 0.003: with the paper's 3 the loss on them never settles.
+always standardized, and the learning rate is 0.003 unless --lr says another: at the paper's 3 they score 5 to 6 points
+less on held-out subjects of NW-UCLA.
 """
 
 from __future__ import annotations

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
 from skelaug import config
-from skelaug.policy import Compose, GrowingPolicy, OneOf, View
+from skelaug.members import leaves
+from skelaug.policy import GrowingPolicy
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
 
-__all__ = ["Key", "Options", "Policy", "each", "find_policy", "find_skeleton", "leaves", "refuse_learnable"]
+__all__ = ["Key", "Options", "Policy", "each", "find_policy", "find_skeleton", "refuse_learnable"]
 
 Policy = Transform | GrowingPolicy | str | Path | Mapping[str, Any]
 Key = int | str
@@ -44,15 +45,6 @@ def find_skeleton(who: str, skeleton: Skeleton | Mapping[str, Any] | str) -> Ske
         return config.find_skeleton(skeleton)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{who}(skeleton={skeleton!r}): {error}") from error
-
-
-def leaves(policy: Transform | GrowingPolicy) -> Iterator[Transform]:
-    """The transforms in a policy or a view of one, without the containers that hold them."""
-    if isinstance(policy, Compose | OneOf | View | GrowingPolicy):
-        for member in policy:
-            yield from leaves(member)
-    else:
-        yield policy
 
 
 def refuse_learnable(who: str, policy: Transform | GrowingPolicy, why: str, instead: str) -> None:

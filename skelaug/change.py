@@ -42,7 +42,7 @@ class Change:
         offset: float ``(N, C)`` or ``(N, C, M)``, added to the coordinates of what is present.
         noise: float ``(N, C, T, V, M)``, added to the coordinates of what is present.
         noisy: bool ``(N,)``: who gets the noise, where not all do.
-        hide: bool ``(N, T or 1, V)``: joints that become 0, as data, not as absence.
+        hide: bool ``(N, T or 1, V or 1)``: joints that become 0, as data, not as absence.
         coords: which channels are coordinates; ``None`` for all.
     """
 

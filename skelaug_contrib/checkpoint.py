@@ -159,7 +159,8 @@ def export_encoder(
     Raises:
         OSError: see :func:`write`.
     """
-    about = {name: getattr(config.data, name) for name in ("frames", "center", "stream", "align", "size")}
+    data = config.data.resolved(skeleton)
+    about: dict[str, Any] = {name: getattr(data, name) for name in ("frames", "center", "stream", "align", "size")}
     about |= {"encoder": to_dict(config.encoder), "skeleton": skeleton.to_dict(), "channels": channels}
     about |= {} if pretrained is None else {"pretrained": asdict(pretrained)}
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.

@@ -44,11 +44,12 @@ class DataConfig(Checked):
         path: folder of a prepared data set, as "skelaug prepare" writes it.
         protocol: which split of the data set, such as xview or xsub; its training part is used.
         frames: every clip is resized to this many frames; null keeps the data's.
-        center: what is put at the origin: the centre joint of the clip's first frame (clip), of each frame (frame), or
+        center: what is put at the origin: the centre joint of each frame (frame), of the clip's first frame (clip), or
             nothing (none).
         stream: what the encoder sees: joint coordinates, bones, or their motion; converted after augmentation.
         align: turn bodies so that shoulders lie along x: in each frame (frame), by the clip's first (clip), upright too
-            (spine), or as the released code does it (released); null leaves them as they stand.
+            (spine), or as the released code does it (released); null leaves them as they stand; auto is frame where
+            the skeleton names its shoulders, and null where it does not.
         size: scale each clip so that its bodies have this size; null leaves them as they are.
         validation_subjects: hold out this many whole subjects of the training part; the k-NN monitor needs them.
         workers: processes that read ahead; 0 reads in the training process.
@@ -57,12 +58,25 @@ class DataConfig(Checked):
     path: str
     protocol: str = "xview"
     frames: _Count | None = 50
-    center: Literal["clip", "frame", "none"] = "clip"
+    center: Literal["frame", "clip", "none"] = "frame"
     stream: Literal["joint", "bone", "motion", "bone_motion"] = "joint"
-    align: Literal["frame", "clip", "spine", "released"] | None = None
+    align: Literal["auto", "frame", "clip", "spine", "released"] | None = "auto"
     size: Annotated[float, Range(1e-6)] | None = None
     validation_subjects: _FromZero = 0
     workers: _FromZero = 0
+
+    def resolved(self, skeleton: Skeleton) -> DataConfig:
+        """The same for the skeleton of the data: ``auto`` becomes what it stands for.
+
+        Example:
+            >>> import skelaug
+            >>> body, pair = skelaug.skeletons["ntu25"], Skeleton("pair", ("left", "right"), parents=(0, 0))
+            >>> DataConfig("data").resolved(body).align, DataConfig("data").resolved(pair).align
+            ('frame', None)
+        """
+        if self.align != "auto":
+            return self
+        return dataclasses.replace(self, align=None if skeleton.shoulders is None else "frame")
 
 
 @dataclass(frozen=True)
@@ -242,6 +256,10 @@ class PretrainConfig(Checked):
                 f"pretrain(knn_every={self.knn_every}): the k-NN monitor needs held-out subjects; give "
                 f"data.validation_subjects ≥ 1 (never the test set)"
             )
+
+    def resolved(self, skeleton: Skeleton) -> PretrainConfig:
+        """The same for the skeleton of the data, see :meth:`DataConfig.resolved`."""
+        return dataclasses.replace(self, data=self.data.resolved(skeleton))
 
 
 def to_dict(config: Any) -> dict[str, Any]:

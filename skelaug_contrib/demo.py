@@ -18,6 +18,9 @@ from skelaug_contrib.hiclr import HiCLR
 
 __all__ = ["demonstrate", "sections", "seen_from"]
 
+# The clips are centred by their first frame and not turned: turned to the shoulders, all cameras would see the same,
+# and recognising a clip from another camera would be no task.
+
 #: Degrees about the vertical axis from which the clips are seen, and degrees from above.
 _KNOWN = tuple((about, 0) for about in range(0, 360, 60))
 _UNKNOWN = tuple((about, 15) for about in range(30, 390, 60))

@@ -64,6 +64,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     out = Path(out)
     fabric = _launch(config)
     dataset = PreparedDataset.open(config.data.path)
+    config = config.resolved(dataset.skeleton)
     parts = split(dataset, config.data.protocol, validation_subjects=config.data.validation_subjects or None)
     sampler = EpochBatches(parts["train"], config.batch, config.seed, rank=fabric.global_rank, world=fabric.world_size)
     batches = loader(dataset, sampler, config.data.workers)

@@ -74,7 +74,7 @@ def exported(
     """
     folder.mkdir(parents=True)
     config = PretrainConfig(
-        data=DataConfig(path=str(data), frames=FRAMES, stream=stream),  # type: ignore[arg-type]
+        data=DataConfig(path=str(data), frames=FRAMES, center="clip", stream=stream, align=None),  # type: ignore[arg-type]
         encoder=EncoderConfig(name="stgcn", widths=(8, 16), dropout=0.0),
     )
     with torch.random.fork_rng(devices=[]):

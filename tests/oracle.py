@@ -1,7 +1,7 @@
 """Compositions by the plainest means: one member after another, each by its own public ``replay``.
 
-Nothing here uses ``skelaug/policy.py`` but the names of its classes. A :class:`Recorder` between members notes what
-its draw is shown; :func:`one_by_one` says what that should have been.
+Nothing here uses ``skelaug/members.py``, ``compose.py`` and ``policy.py`` but the names of their classes. A
+:class:`Recorder` between members notes what its draw is shown; :func:`one_by_one` says what that should have been.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ ORDER = """
     policies
     strength mixing
     policy
+    compose
+    members
     transforms
     transform
     readonly

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,29 @@ import torch
 from torch import Tensor
 
 from skelaug import check
-from skelaug.adapters import Policy, find_policy, find_skeleton, leaves, refuse_learnable
+from skelaug.adapters import Policy, find_policy, find_skeleton, refuse_learnable
 from skelaug.batch import SkeletonBatch
 from skelaug.change import MAPS, Change, apply
 from skelaug.gate import apply_where
+from skelaug.members import leaves
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View, acts_on_graph
 from skelaug.presence import Span, infer_presence
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
-from skelaug.transforms import Bone, BoneMotion, DropFrame, Mirror
 from skelaug.workers import worker_generator
 
 Array = npt.NDArray[Any]
 Results = dict[str, Any]  # what a pipeline hands from step to step
 _FOLLOWED = (*MAPS, "hide")  # the fields of a change that scores follow
+
+
+@runtime_checkable
+class TellsScores(Protocol):
+    """A transform that says itself what happens to scores, because its params do not."""
+
+    def score_change(self, params: Params) -> Change | None:
+        """Maps and what is hidden; an empty change leaves scores alone, ``None`` has ``op`` run on them."""
+        ...
 
 
 class KeypointPolicy:
@@ -58,8 +67,8 @@ class KeypointPolicy:
             )
         members = list(leaves(self.transform))
         self.borrows = [type(m).__name__ for m in members if m.data_dependent and getattr(m, "style", self) is None]
-        self.relabels = any(isinstance(m, Mirror) and m.label_map is not None for m in members)
-        self.removes = any(isinstance(m, DropFrame) and m.fill == "remove" for m in members)
+        self.relabels = any(getattr(m, "label_map", None) is not None for m in members)
+        self.removes = any(getattr(m, "fill", None) == "remove" for m in members)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The channels ``(N, C, T, V, M)`` that are coordinates, and the others."""
@@ -104,7 +113,7 @@ def follow(transform: Transform, scores: SkeletonBatch, params: Params) -> Skele
     Frames, joints and persons change place; resampling in time interpolates; what is hidden (masked joints, dropped
     frames) or removed gets the score 0. Matrices, noise, blur and the like leave scores alone. This is read from the
     params, so it holds for a transform of yours too: a ``mask`` hides, ``frames`` and the like move. One whose params
-    say neither, but which moves presence, has its op run on the scores.
+    say neither, but which moves presence, has its op run on the scores, unless it is a :class:`TellsScores`.
 
     Args:
         transform: that was applied to the coordinates.
@@ -126,13 +135,17 @@ def _follow(transform: Transform, scores: SkeletonBatch, params: Params) -> Skel
         for member, drawn in zip(transform, params["members"], strict=True):
             scores = follow(member, scores, drawn)
         return scores
+    change = _score_change(transform, params)
+    return transform.op(scores, params) if change is None else apply(scores, change)
+
+
+def _score_change(transform: Transform, params: Params) -> Change | None:
+    """What happens to scores; ``None``: the same that ``op`` does to the coordinates."""
+    if isinstance(transform, TellsScores):
+        return transform.score_change(params)
     change = Change.of(params).only(*_FOLLOWED)
-    if any(getattr(change, name) is not None for name in _FOLLOWED):
-        return apply(scores, change)
-    if isinstance(transform, Bone | BoneMotion):  # a bone is absent where an end is; no score moves
-        return scores
-    # DropFrame(fill="zero") hides frames and leaves alone who is present.
-    return transform.op(scores, params) if transform.moves_presence or isinstance(transform, DropFrame) else scores
+    silent = all(getattr(change, name) is None for name in _FOLLOWED)
+    return None if silent and transform.moves_presence else change
 
 
 class Step:

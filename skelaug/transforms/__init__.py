@@ -1,23 +1,30 @@
 """Every transform, found by the axis it acts on: space, time, joints, values, graph.
 
-A new transform is listed in the ``__all__`` of its module, and nowhere else.
+Beside space stand mirror (axes and sides) and pose (where bodies stand), beside joints streams (bone, motion). A new
+transform is listed in the ``__all__`` of its module, and nowhere else.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from skelaug import plugins
 from skelaug.transform import Transform
-from skelaug.transforms import graph, joints, space, time, values
+from skelaug.transforms import graph, joints, mirror, pose, space, streams, time, values
 from skelaug.transforms.graph import *  # noqa: F403
 from skelaug.transforms.joints import *  # noqa: F403
+from skelaug.transforms.mirror import *  # noqa: F403
+from skelaug.transforms.pose import *  # noqa: F403
 from skelaug.transforms.space import *  # noqa: F403
+from skelaug.transforms.streams import *  # noqa: F403
 from skelaug.transforms.time import *  # noqa: F403
 from skelaug.transforms.values import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += graph.__all__
 __all__ += joints.__all__
+__all__ += mirror.__all__
+__all__ += pose.__all__
 __all__ += space.__all__
+__all__ += streams.__all__
 __all__ += time.__all__
 __all__ += values.__all__
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
+from skelaug.change import Change
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
 from skelaug.params import drawn_for
@@ -231,6 +232,10 @@ class DropFrame(Transform):
         seen = seen & seen_before & seen_after
         x = torch.lerp(ft.take_frames(batch.x, before), ft.take_frames(batch.x, after), weight[:, None, :, None, None])
         return batch.with_parts(x=fj.clear_absent(x, seen), observed=Presence.of(seen))
+
+    def score_change(self, params: Params) -> Change | None:
+        """Dropped frames that become 0 have the score 0; else scores are held, interpolated or removed like joints."""
+        return Change(hide=params["drop"][..., None]) if self.fill == "zero" else None
 
 
 @final

@@ -85,7 +85,7 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--align": {
             "choices": ("frame", "clip", "spine", "released", "none"),
             "help": "with --on coordinates: turn bodies until their shoulders lie along x, as data.align of skelaug "
-            "pretrain; if left out, frame where the skeleton has shoulders and the data are 3D, else none",
+            "pretrain; if left out, frame where the skeleton names its shoulders, else none",
         },
     },
     "out": {"--out": {"type": Path, "help": "write the report as JSON to this file, too"}},

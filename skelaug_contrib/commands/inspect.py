@@ -1,4 +1,4 @@
-"""Inspect a prepared data set: who is missing, what stands still or jumps, and what leaks from test to train."""
+"""Inspect a prepared data set: who is missing, what jumps, where bodies stand, what leaks from test to train."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from skelaug.commands import Refused
 from skelaug.files import written
 from skelaug_contrib.commands.prepare import describe
-from skelaug_contrib.datasets import PreparedDataset, inspect
+from skelaug_contrib.datasets import PreparedDataset, inspect, placement
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,6 +41,9 @@ def run(data: Path, out: Path | None, up: str) -> None:
         found = inspect(dataset, lambda done, total: bar.update(done - bar.n))
     print(describe(dataset))
     print("\n".join(found.lines(dataset.splits)))
+    where = placement(dataset)
+    if where is not None:
+        print("\n".join([*where.lines(), *where.advice()]))
     if out is None:
         return
     from skelaug import plot

@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter  # type: ignore[attr-defined]
+from lightning_fabric.utilities import rank_zero_only
 
 from skelaug.commands import Refused
 from skelaug_contrib import distributed
 from skelaug_contrib.config import PretrainConfig, shipped
+from skelaug_contrib.datasets import PreparedDataset, placement, split
 
-__all__ = ["parse", "run"]
+__all__ = ["header", "parse", "run"]
 
 
 def parse(name: str, arguments: list[str]) -> dict[str, Any]:
@@ -70,12 +72,31 @@ class _ConfigFile(ActionConfigFile):
 
 
 def run(config: PretrainConfig, out: Path, resume: bool) -> None:
-    """Train, and say where the encoder is."""
+    """Say what is trained on, train, and say where the encoder is."""
     from skelaug_contrib.train import pretrain
 
     try:
+        dataset = PreparedDataset.open(config.data.path)
+        rank_zero_only(print)("\n".join(header(dataset, config)), flush=True)
         encoder = pretrain(config, out, resume)
     except ValueError as error:  # what the library says of its arguments
         raise Refused(str(error)) from error
     if distributed.rank() == 0:
         print(f"wrote {encoder}")
+
+
+def header(dataset: PreparedDataset, config: PretrainConfig) -> list[str]:
+    """The data of a run in lines of text: how much there is, where bodies stand and face, what is done about it."""
+    data, skeleton = config.data.resolved(dataset.skeleton), dataset.skeleton
+    train = split(dataset, data.protocol, validation_subjects=data.validation_subjects or None)["train"]
+    clips = f"{len(train)} training clips ({data.protocol}) of {len(dataset)}"
+    lines = [
+        f"data: {clips} in {data.path}; skeleton {skeleton.name}",
+        f"preparation: data.center: {data.center}, data.align: {data.align or 'null'}",
+    ]
+    if config.data.align == "auto" and data.align is None:
+        lines[-1] += f", for the skeleton {skeleton.name!r} names no shoulders: bodies stay turned as they stand"
+    where = placement(dataset, train)
+    if where is not None:
+        lines += where.lines() + where.advice({"data.center": data.center, "data.align": data.align})
+    return lines

@@ -17,6 +17,7 @@ from skelaug.commands import Refused
 from skelaug.transform import Transform
 from skelaug_contrib import checkpoint
 from skelaug_contrib.checkpoint import CheckpointError, load_encoder
+from skelaug_contrib.config import DataConfig
 from skelaug_contrib.datasets import PreparedDataset, preparation, split
 from skelaug_contrib.evaluate import Coordinates, embed
 from skelaug_contrib.pretrained import Pretrained
@@ -28,6 +29,7 @@ COORDINATES = "coordinates"
 #: Options of the baseline alone: an encoder gets its clips as in pretraining.
 PREPARATION = ("frames", "center", "align")
 
+_SETTINGS = ("frames", "center", "stream", "align", "size")
 _TESTS = ("validation", "test", "test_clean")
 
 
@@ -144,7 +146,7 @@ def open_task(run: Path | None, options: Mapping[str, Any]) -> Task:
             encoder, spec = load_encoder(run)
             dataset = PreparedDataset.open(data)
             name, skeleton = spec.encoder.name, spec.skeleton
-            settings = {each: getattr(spec, each) for each in ("frames", "center", "stream", "align", "size")}
+            settings = {each: getattr(spec, each) for each in _SETTINGS}
             pretrained = spec.pretrained or _of_checkpoint(run)
             _check_skeleton(run, skeleton, data, dataset.skeleton)
         seen = None if pretrained is None else pretrained.clips(dataset)
@@ -200,16 +202,11 @@ def _check_baseline(run: Path | None, options: Mapping[str, Any]) -> None:
 
 
 def _raw(dataset: PreparedDataset, options: Mapping[str, Any]) -> dict[str, Any]:
-    """How clips are prepared whose coordinates are the features."""
-    turn = dataset.skeleton.shoulders is not None and dataset.x.shape[1] == 3  # in a plane, a turn would tip bodies
-    align = options["align"] or ("frame" if turn else "none")
-    return {
-        "frames": options["frames"] or 50,
-        "center": options["center"] or "frame",
-        "stream": "joint",
-        "align": None if align == "none" else align,
-        "size": None,
-    }
+    """How clips are prepared whose coordinates are the features: as named, else as a run does it by default."""
+    named = {name: options[name] for name in PREPARATION if options[name] is not None}
+    named |= {"align": None} if named.get("align") == "none" else {}
+    data = DataConfig(str(dataset.path), **named).resolved(dataset.skeleton)
+    return {name: getattr(data, name) for name in _SETTINGS}
 
 
 def _check_skeleton(run: Path, ours: Skeleton, data: Path, theirs: Skeleton) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from skelaug_contrib.datasets.findings import Findings, inspect
 from skelaug_contrib.datasets.format import PreparedDataset, write
 from skelaug_contrib.datasets.loader import Clips, EpochBatches, loader, read
+from skelaug_contrib.datasets.placement import Placement, placement
 from skelaug_contrib.datasets.preprocess import preparation
 from skelaug_contrib.datasets.splits import split
 
@@ -15,11 +16,13 @@ __all__ = [
     "Clips",
     "EpochBatches",
     "Findings",
+    "Placement",
     "PreparedDataset",
     "WorkerDied",
     "from_npz",
     "inspect",
     "loader",
+    "placement",
     "preparation",
     "prepare",
     "read",

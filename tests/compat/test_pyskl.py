@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from skelaug import Compose, GrowingPolicy, OneOf, SkeletonBatch, config, policies
 from skelaug import transforms as T
+from skelaug.change import Change
 from skelaug.random import Rng
 from skelaug.transform import Params, Transform
 
@@ -119,6 +120,7 @@ STILL = Compose(  # changes values, moves nothing
         T.Normalize(),
         T.SubtractJoint(p=1.0),
         T.Bone(SKELETON),
+        T.BoneMotion(SKELETON),
         T.Motion(),
         OneOf([T.Rotate(30), T.GaussianNoise(0.1)]),
     ]
@@ -227,6 +229,49 @@ class PlugInShift(Transform):
         frames = params["frames"][:, :, None, None]
         mask = batch.mask.take_along_dim(frames, 1)
         return batch.replace(x=batch.x.take_along_dim(frames[:, None], 2), mask=mask)
+
+
+class PlugInBlink(Transform):
+    """A user's own way to lose frames: its params do not say that they hide, so that it says so itself."""
+
+    def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
+        return {"shut": rng.uniform(batch.x.shape[2]) < 0.5}
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        return batch.replace(x=batch.x.masked_fill(params["shut"][:, None, :, None, None], 7.0))
+
+    def score_change(self, params: Params) -> Change:
+        return Change(hide=params["shut"][..., None])
+
+
+class PlugInStream(Transform):
+    """A user's own stream, which moves presence and no score: each joint minus the next, absent where that is."""
+
+    moves_presence = True
+
+    def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
+        x, mask = batch.x - batch.x.roll(1, 3), batch.mask & batch.mask.roll(1, 2)
+        return batch.replace(x=torch.where(mask[:, None], x, 0), mask=mask)
+
+    def score_change(self, params: Params) -> Change:
+        return Change()
+
+
+@pytest.mark.parametrize("wrap", [lambda t: t, lambda t: Compose([t]), lambda t: OneOf([t]), as_a_view])
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_a_plug_in_says_what_scores_follow(wrap: Any, p: float) -> None:
+    hidden = 0
+    for seed in range(4):
+        given_ = clip(keypoint_score=scores_of(clip()["keypoint"]))
+        torch.manual_seed(seed)
+        out = SkelAug(wrap(PlugInBlink(p)))(dict(given_))
+        shut = (out["keypoint"] == 7).all(-1)
+        hidden += shut.sum()
+        assert np.array_equal(out["keypoint_score"], np.where(shut, 0, given_["keypoint_score"]))
+        out = SkelAug(wrap(PlugInStream(p)))(dict(given_))
+        assert np.array_equal(out["keypoint_score"], given_["keypoint_score"])
+        assert p < 1 or not np.isclose(out["keypoint"], given_["keypoint"]).all()
+    assert hidden > 0
 
 
 @pytest.mark.parametrize("wrap", [lambda t: t, lambda t: Compose([t]), lambda t: OneOf([t]), as_a_view])

@@ -248,16 +248,14 @@ def test_a_linear_classifier_on_coordinates_does_not_mind_their_unit(data: Path,
     assert found[0]["chosen_on_validation"][0] == {"seed": 0, "epoch": fit.epoch}
 
 
-def test_bodies_without_shoulders_or_in_a_plane_are_not_turned(data: Path, run: Run, tmp_path: Path) -> None:
+def test_bodies_without_shoulders_are_not_turned(data: Path, run: Run, tmp_path: Path) -> None:
     dataset = PreparedDataset.open(data)
     columns = {name: getattr(dataset, name) for name in ("length", "label", "names", "class_names")}
     x, about = np.asarray(dataset.x), {"splits": dataset.splits, **columns}
     bare = replace(SKELETON, name="bare", shoulders=None)
     write(tmp_path / "bare", x=x, skeleton=bare, **about)
-    write(tmp_path / "flat", x=x[:, :2].copy(), skeleton=SKELETON, **about)
-    for name in ("bare", "flat"):
-        code, text, _ = run("knn", tmp_path / name, "--on", "coordinates", "--protocol", "xsub")
-        assert code == 0 and "50 frames, center frame, stream joint" in text and "align" not in text
+    code, text, _ = run("knn", tmp_path / "bare", "--on", "coordinates", "--protocol", "xsub")
+    assert code == 0 and "50 frames, center frame, stream joint" in text and "align" not in text
     words = ("--on", "coordinates", "--protocol", "xsub", "--align", "frame")
     assert "shoulders" in refused(run, "knn", tmp_path / "bare", *words)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from skelaug import skeletons, synthetic_motion
 from skelaug.cli import main
-from skelaug_contrib.datasets import Findings, from_npz, inspect, write
+from skelaug_contrib.datasets import Findings, from_npz, inspect, placement, write
 from skelaug_contrib.datasets.facts import STRIDE, facts_of, sampled, trimmed
 from skelaug_contrib.datasets.pictures import bone_spread
 from skelaug_contrib.datasets.twins import TOLERANCE, exact_groups, near_groups
@@ -272,7 +272,9 @@ def test_the_command_prints_and_draws(planted: Path, tmp_path: Path, capsys: pyt
     dataset, found = open_and_inspect(planted)
     text = capsys.readouterr().out.splitlines()
     assert text[0].startswith("20 clips, 3 coordinates") and text[1] == "odd: train 12, test 8"
-    assert text[2:] == found.lines(dataset.splits)
+    where = placement(dataset)
+    assert where is not None
+    assert text[2:] == [*found.lines(dataset.splits), *where.lines(), *where.advice()]
     assert main(["inspect", str(planted), "--out", str(tmp_path / "seen")]) == 0
     assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == [
         "bones.png", "classes.png", "clips.png", "findings.json", "lengths.png",

@@ -96,7 +96,7 @@ def test_a_run_leaves_what_it_promises(data: Path, tmp_path: Path) -> None:
     names = {path.name for path in out.iterdir()}
     assert names == {"config.yaml", "checkpoint.pt", "encoder.safetensors", "log.jsonl", "tensorboard"}
     assert list((out / "tensorboard").iterdir())
-    assert yaml.safe_load((out / "config.yaml").read_text()) == to_dict(config)
+    assert yaml.safe_load((out / "config.yaml").read_text()) == to_dict(config.resolved(SKELETON))
     entries = log(out)
     steps = [(entry["step"], entry["epoch"], "knn" in entry) for entry in entries]
     assert steps == [(3, 0, False), (4, 0, True), (6, 1, False), (8, 1, False), (8, 1, True)]  # 32 clips, batches of 8
@@ -252,7 +252,7 @@ def test_options_win_over_the_file_and_a_runs_file_gives_the_run(data: Path, tmp
     small = parsed("--config", "small.yaml", *given)
     assert (small.optimizer.lr, small.encoder.widths, small.encoder.strides) == (0.02, (4, 4), None)
     assert small.method.fill == 0.5 and small.method.queue == 1024
-    assert parsed("--config", str(finished / "config.yaml")) == tiny(data, max_steps=2)
+    assert parsed("--config", str(finished / "config.yaml")) == tiny(data, max_steps=2).resolved(SKELETON)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,9 @@ def test_the_command_trains(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
     tuned = tmp_path / "tiny.yaml"
     tuned.write_text(yaml.safe_dump(to_dict(tiny(data, max_steps=2))))
     assert command(data, tmp_path / "run", "--config", tuned) == 0
-    assert capsys.readouterr().out == f"wrote {tmp_path / 'run' / 'encoder.safetensors'}\n"
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("data: 48 training clips (xsub) of 64 in ")
+    assert last == f"wrote {tmp_path / 'run' / 'encoder.safetensors'}"
     assert load(tmp_path / "run" / "checkpoint.pt")["step"] == 2
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skelaug.expect import of_type
 from skelaug.skeleton import Skeleton
 
 __all__ = [
@@ -144,12 +145,8 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype | None = None
 
 def skeleton(who: str, value: Any) -> Skeleton:
     """``value`` if it is a Skeleton."""
-    if isinstance(value, Skeleton):
-        return value
-    raise TypeError(
-        f"{who}(skeleton={value!r}): skeleton must be a Skeleton, such as skelaug.skeletons['ntu25'] or "
-        f"skelaug.Skeleton.from_edges(…), got {type(value).__name__}"
-    )
+    wanted = "a Skeleton, such as skelaug.skeletons['ntu25'] or skelaug.Skeleton.from_edges(…)"
+    return of_type(who, "skeleton", value, Skeleton, wanted)  # type: ignore[no-any-return]
 
 
 def joints(who: str, skeleton: Skeleton | None, x: Tensor) -> None:

@@ -92,7 +92,8 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
             style = argparse.ArgumentDefaultsHelpFormatter
             parser = argparse.ArgumentParser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
             module.add_arguments(parser)
-            options = vars(parser.parse_args(arguments))
+            parse = parser.parse_intermixed_args if hasattr(module, "INTERMIXED") else parser.parse_args
+            options = vars(parse(arguments))
         module.run(**options)
     except KeyboardInterrupt:
         print(f"\nskelaug {name}: interrupted", file=sys.stderr)

@@ -11,6 +11,7 @@ from torch import Tensor
 from skelaug import check, host
 from skelaug.batch import Data, SkeletonBatch
 from skelaug.compose import Compose, OneOf
+from skelaug.expect import of_type
 from skelaug.functional import graph as fg
 from skelaug.functional import values as fv
 from skelaug.members import (
@@ -78,11 +79,8 @@ class GrowingPolicy(ReadOnly):
         **named_stages: Stage,
     ) -> None:
         super().__init__()
-        if stages is not None and not isinstance(stages, Mapping):
-            raise TypeError(
-                f"GrowingPolicy(stages={stages!r}): stages must be a mapping of names to transforms, as in "
-                f"{{'basic': [Shear(0.5)]}}, got {type(stages).__name__}"
-            )
+        wanted = "a mapping of names to transforms, as in {'basic': [Shear(0.5)]}"
+        of_type("GrowingPolicy", "stages", stages, (Mapping, type(None)), wanted)
         by_name = {**(stages or {}), **named_stages}
         if not by_name:
             raise ValueError("GrowingPolicy(): give at least one stage, as in GrowingPolicy(basic=[Shear(0.5)])")
@@ -308,10 +306,8 @@ class View(Transform):
 
     def __init__(self, policy: GrowingPolicy, index: int) -> None:
         super().__init__()
-        if not isinstance(policy, GrowingPolicy):
-            raise TypeError(f"View(policy={policy!r}): policy must be a GrowingPolicy, got {type(policy).__name__}")
-        if isinstance(index, bool) or not isinstance(index, int):
-            raise TypeError(f"View(index={index!r}): index must be a whole number, got {type(index).__name__}")
+        of_type("View", "policy", policy, GrowingPolicy, "a GrowingPolicy")
+        of_type("View", "index", index, int, "a whole number")
         if not -len(policy) <= index < len(policy):
             raise IndexError(f"view {index} of a GrowingPolicy with {len(policy)} views")
         self.policy, self.index = policy, index % len(policy)

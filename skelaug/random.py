@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any, TypedDict
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from skelaug import host
 from skelaug.check import constant, whole
+from skelaug.expect import of_type
 
 __all__ = ["Rng", "Source", "fold_in", "keys"]
 
@@ -77,8 +79,7 @@ def keys(seed: int, epoch: int, ids: Tensor | Iterable[int]) -> Tensor:
         True
     """
     for name, value in (("seed", seed), ("epoch", epoch)):
-        if not whole(value):
-            raise TypeError(f"keys({name}={value!r}): {name} must be a whole number, got {type(value).__name__}")
+        of_type("keys", name, value, Integral, "a whole number")
     if not isinstance(ids, Tensor):
         numbers: list[Any] = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str | bytes) else [None]
         if not all(whole(number) and -(2**63) <= number < 2**63 for number in numbers):
@@ -99,8 +100,7 @@ def fold_in(keys: Tensor, n: int) -> Tensor:
     if not isinstance(keys, Tensor) or keys.dtype != torch.int64:
         got = keys.dtype if isinstance(keys, Tensor) else type(keys).__name__
         raise TypeError(f"fold_in(keys=…): keys must be an int64 tensor, as skelaug.random.keys gives, got {got}")
-    if not whole(n):
-        raise TypeError(f"fold_in(n={n!r}): n must be a whole number, got {type(n).__name__}")
+    of_type("fold_in", "n", n, Integral, "a whole number")
     return _mix(keys ^ _mark(n))
 
 

@@ -9,7 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import nn
 from skelaug import Skeleton, files
 from skelaug.errors import Refused
 from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
+from skelaug_contrib.pretrained import Pretrained
 
 __all__ = ["CheckpointError", "EncoderSpec", "export_encoder", "load", "load_encoder", "restoring", "save", "write"]
 
@@ -41,6 +42,7 @@ class EncoderSpec:
         skeleton: of the data.
         channels: coordinates of a joint.
         frames, center, stream, align, size: see :class:`~skelaug_contrib.config.DataConfig`.
+        pretrained: on what, and how far; None in a file that does not say, such as one of an older version.
     """
 
     encoder: EncoderConfig
@@ -51,6 +53,7 @@ class EncoderSpec:
     channels: int = 3
     align: str | None = None
     size: float | None = None
+    pretrained: Pretrained | None = None
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
@@ -136,7 +139,12 @@ def restoring(path: Path) -> Iterator[None]:
 
 
 def export_encoder(
-    path: str | Path, encoder: nn.Module, config: PretrainConfig, skeleton: Skeleton, channels: int = 3
+    path: str | Path,
+    encoder: nn.Module,
+    config: PretrainConfig,
+    skeleton: Skeleton,
+    channels: int = 3,
+    pretrained: Pretrained | None = None,
 ) -> None:
     """Write an encoder to a .safetensors file that tells how to build it and how to prepare its data; atomic.
 
@@ -146,6 +154,7 @@ def export_encoder(
         config: of its run.
         skeleton: of the data.
         channels: coordinates of a joint.
+        pretrained: on what, and how far; without it the evaluation commands cannot tell which clips were trained on.
 
     Raises:
         OSError: see :func:`write`.
@@ -153,6 +162,7 @@ def export_encoder(
     data = config.data.resolved(skeleton)
     about: dict[str, Any] = {name: getattr(data, name) for name in ("frames", "center", "stream", "align", "size")}
     about |= {"encoder": to_dict(config.encoder), "skeleton": skeleton.to_dict(), "channels": channels}
+    about |= {} if pretrained is None else {"pretrained": asdict(pretrained)}
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
     tensors = {
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
@@ -197,7 +207,12 @@ def load_encoder(path: str | Path) -> tuple[nn.Module, EncoderSpec]:
         raise CheckpointError(f"{path}: a .safetensors file, but no encoder of skelaug pretrain ({_ENCODER})")
     try:
         about = json.loads(metadata[_ENCODER])
-        parts = {"encoder": EncoderConfig(**about["encoder"]), "skeleton": Skeleton.from_dict(about["skeleton"])}
+        parts: dict[str, Any] = {
+            "encoder": EncoderConfig(**about["encoder"]),
+            "skeleton": Skeleton.from_dict(about["skeleton"]),
+        }
+        if "pretrained" in about:
+            parts["pretrained"] = Pretrained(**about["pretrained"])
         spec = EncoderSpec(**about | parts)
         encoder = spec.encoder.build(spec.skeleton, spec.channels)
         encoder.load_state_dict(tensors)

@@ -7,11 +7,9 @@ import inspect
 import os
 import sys
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 from lightning_fabric import Fabric
@@ -31,6 +29,7 @@ from skelaug_contrib.datasets import EpochBatches, PreparedDataset, loader, prep
 from skelaug_contrib.encoders.norm import sync_batch_norm
 from skelaug_contrib.hiclr import HiCLR
 from skelaug_contrib.log import RunLog
+from skelaug_contrib.pretrained import Pretrained, describe
 
 __all__ = ["TrainingError", "build_model", "build_policy", "pretrain"]
 
@@ -71,7 +70,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     batches = loader(dataset, sampler, config.data.workers)
     per_epoch = len(sampler)
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
-    about = _describe(dataset, parts["train"])
+    about = describe(dataset, parts["train"])
 
     torch.manual_seed(config.seed)  # the same weights on every process
     method = build_model(config, dataset.skeleton, dataset.x.shape[1])
@@ -99,7 +98,8 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
 
     def export() -> None:
         file, channels = out / "encoder.safetensors", dataset.x.shape[1]
-        checkpoint.export_encoder(file, method.encoder, config, dataset.skeleton, channels)
+        pretrained = Pretrained(data.protocol, data.validation_subjects, step, total, about)
+        checkpoint.export_encoder(file, method.encoder, config, dataset.skeleton, channels, pretrained)
 
     def save() -> None:
         state = {
@@ -248,16 +248,6 @@ def _buffers_stay() -> dict[str, Any]:
     """DDP's option not to copy buffers at each step: batch norm and queue span all processes, so they are equal."""
     options = inspect.signature(DistributedDataParallel.__init__).parameters
     return {"forward_sync_buffers" if "forward_sync_buffers" in options else "broadcast_buffers": False}
-
-
-def _describe(dataset: PreparedDataset, train: Any) -> str:
-    """The data in a line, such that a resumed run notices others: a checksum of clips, labels and split is in it."""
-    parts = [dataset.length, dataset.label, train, dataset.x[train[0]], dataset.x[train[-1]]]
-    seen = b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + "\n".join(dataset.names).encode()
-    clips = f"{len(train)} training clips of {len(dataset)}"
-    if dataset.missing:
-        clips += f", {dataset.missing} joints not observed"
-    return f"{clips}, skeleton {dataset.skeleton.name}, checksum {zlib.crc32(seen):08x}"
 
 
 def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> dict[str, Any] | None:

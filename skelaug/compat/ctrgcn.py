@@ -202,7 +202,7 @@ def random_move(
     scale = _choose(who, "scale_candidate", scale_candidate, moves + 1)
     right, up = (_choose(who, "transform_candidate", transform_candidate, moves + 1) for _ in range(2))
     nodes = torch.stack([angle, scale, right, up])
-    path = _path_released(nodes, x.shape[2]) if faithful else _path(nodes, x.shape[2])
+    path = _path_released(nodes, x.shape[2]) if faithful else ft.between_nodes(nodes, x.shape[2])
     angle, scale, right, up = path[:, :, None, None]
     cos, sin = scale * angle.cos(), scale * angle.sin()
     seen = clips.presence(x, everybody=faithful)
@@ -222,13 +222,6 @@ def _choose(who: str, name: str, candidates: Any, count: int) -> Tensor:
     """``count`` of the candidates, with replacement."""
     values = [check.number(who, name, c) for c in _listed(who, name, candidates)]
     return torch.tensor(values, dtype=torch.float32, device="cpu")[clips.integers(0, len(values) - 1, count)]
-
-
-def _path(nodes: Tensor, frames: int) -> Tensor:
-    """Values ``(K, T)`` on the lines between nodes ``(K, n)`` spread evenly from the first frame to the last."""
-    where = torch.linspace(0, nodes.shape[1] - 1, frames, dtype=nodes.dtype, device=nodes.device)
-    first = where.long().clamp(max=nodes.shape[1] - 2)
-    return torch.lerp(nodes[:, first], nodes[:, first + 1], where - first)
 
 
 def _path_released(nodes: Tensor, frames: int) -> Tensor:

@@ -10,6 +10,7 @@ from skelaug import host
 from skelaug.functional import joints as fj
 
 __all__ = [
+    "between_nodes",
     "blur_frames",
     "blur_kernel",
     "kept_neighbours",
@@ -203,6 +204,14 @@ def kept_neighbours(kept: Tensor) -> tuple[Tensor, Tensor]:
     first = torch.where(before < 0, after, before)
     second = torch.where(after == t, before, after)
     return torch.where(none, frame, first), torch.where(none, frame, second)
+
+
+def between_nodes(nodes: Tensor, frames: int) -> Tensor:
+    """Values ``(…, T)`` on the lines between nodes ``(…, K)``, K ≥ 2, spread evenly from first to last frame."""
+    last = nodes.shape[-1] - 1
+    place = torch.linspace(0, last, frames, dtype=nodes.dtype, device=nodes.device)
+    first = place.long().clamp(max=last - 1)
+    return torch.lerp(nodes[..., first], nodes[..., first + 1], place - first)
 
 
 def warp(speed: Tensor, along: Tensor) -> Tensor:

@@ -66,17 +66,12 @@ class Center(Transform):
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x = batch.x
         coords = check.channels("Center", self.coords, x)
-        origin = fv.pick(x, coords)[:, :, :, self._joint]  # (N, d, T, M), 0 where it is not observed
-        seen = batch.seen[:, :, min(self._joint, batch.seen.shape[2] - 1)]  # (N, T, M)
+        origin = fv.pick(x, coords)[:, :, :, self._joint, None]  # (N, d, T, 1, M), 0 where it is not observed
         if self.per == "clip":
-            n, d, t, m = origin.shape
-            if not t * m:
-                return batch
-            first = seen.flatten(1).to(torch.uint8).argmax(1)  # persons fastest
-            origin = origin.reshape(n, d, t * m).gather(2, first.view(n, 1, 1).expand(n, d, 1))[..., None]
+            origin = where_first_seen(origin, seen_joint(batch, self._joint))
         elif batch.seen.shape[2] > 1:  # a mask of whole persons hides no joint of somebody who is there
-            origin = last_known(origin, seen)
-        return batch.with_parts(x=fv.put(x, fv.add(fv.pick(x, coords), -origin[:, :, :, None], batch.seen), coords))
+            origin = last_known(origin[:, :, :, 0], seen_joint(batch, self._joint))[:, :, :, None]
+        return batch.with_parts(x=fv.put(x, fv.add(fv.pick(x, coords), -origin, batch.seen), coords))
 
 
 @final
@@ -166,20 +161,12 @@ class Align(Transform):
         assert self.skeleton is not None and self.skeleton.shoulders is not None
         ends = (self.skeleton.shoulders, self.skeleton.shoulders if self.by == "shoulders" else self.skeleton.spine)
         joints = [joint for pair in ends if pair is not None for joint in pair]
-        each = [batch.seen[:, :, min(joint, batch.seen.shape[2] - 1)] for joint in joints]
-        seen = torch.stack(each, 2).all(2)  # (N, T, M)
+        seen = torch.stack([seen_joint(batch, joint) for joint in joints], 2).all(2)  # (N, T, M)
         place = torch.stack([part[:, :, :, joint] for joint in joints], 3)
         wide = torch.promote_types(part.dtype, torch.float32)
         place = torch.where(seen[:, None, :, None], place.to(wide), 0)
         if self.per == "clip":
-            n, d, t, v, m = place.shape
-            if not t * m:
-                place = place.new_zeros(n, d, 1, v, 1)
-                return place[:, :, :, 1] - place[:, :, :, 0], place[:, :, :, -1] - place[:, :, :, -2]
-            first = seen.flatten(1).to(torch.uint8).argmax(1)  # persons fastest
-            index = first.view(n, 1, 1, 1).expand(n, d, 1, v)
-            flat = place.transpose(3, 4).reshape(n, d, t * m, v)
-            place = flat.gather(2, index)[..., None]
+            place = where_first_seen(place, seen)
         elif batch.seen.shape[2] > 1:
             ways = (place[:, :, :, 1] - place[:, :, :, 0], place[:, :, :, 3] - place[:, :, :, 2])
             return last_known(ways[0], seen), last_known(ways[1], seen)
@@ -255,3 +242,23 @@ class SubtractJoint(Transform):
         n, d, t, v, m = part.shape
         index = params["joint"].clamp(0, v - 1).view(n, 1, 1, 1, 1).expand(n, d, t, 1, m)
         return batch.with_parts(x=fv.put(x, fv.add(part, -part.gather(3, index), batch.seen), coords))
+
+
+def seen_joint(batch: SkeletonBatch, joint: int) -> Tensor:
+    """Whether a joint is observed, ``(N, T, M)``."""
+    return batch.seen[:, :, min(joint, batch.seen.shape[2] - 1)]
+
+
+def where_first_seen(place: Tensor, seen: Tensor) -> Tensor:
+    """Of the first frame in which ``seen (N, T, M)``, the first person's places: ``(N, d, 1, V, 1)``.
+
+    Args:
+        place: ``(N, d, T, V, M)``.
+        seen: who counts; a sample in which nobody does gives the first entries, which are 0.
+    """
+    n, d, t, v, m = place.shape
+    if not t * m:
+        return place.new_zeros(n, d, 1, v, 1)
+    first = seen.flatten(1).to(torch.uint8).argmax(1)  # persons fastest
+    flat = place.transpose(3, 4).reshape(n, d, t * m, v)
+    return flat.gather(2, first.view(n, 1, 1, 1).expand(n, d, 1, v))[..., None]

@@ -16,6 +16,7 @@ import torch
 from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import space as fs
+from skelaug.functional import time as ft
 from skelaug.functional import values as fv
 from skelaug.random import Rng
 from skelaug.transform import Params, Transform
@@ -222,10 +223,7 @@ class RandomMove(Transform):
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         turn = tuple(math.radians(degrees) for degrees in self._degrees)
         nodes = [rng.uniform(1, self.nodes, low=a, high=b) for a, b in (turn, self._scale, self._shift, self._shift)]
-        place = torch.linspace(0, self.nodes - 1, batch.x.shape[2], dtype=torch.float32, device=batch.device)
-        first = place.long().clamp(max=self.nodes - 2)
-        node = torch.cat(nodes, 1)
-        path = torch.lerp(node[..., first], node[..., first + 1], place - first)
+        path = ft.between_nodes(torch.cat(nodes, 1), batch.x.shape[2])
         angle, scale, shift = path[:, :1], path[:, 1:2], path[:, 2:]
         return {"linear": torch.cat([scale * angle.cos(), scale * angle.sin()], 1), "shift": shift}
 

@@ -37,7 +37,8 @@ def run(run: Path, split: str, probe: bool, seed: int, out: Path, **options: Any
     """Encode the clips of a part, write the features, draw them."""
     task = evaluation.open_task(run, options)
     if split not in task.parts:
-        raise Refused(f"--split {split}: there is none; protocol {options['protocol']!r} has {', '.join(task.parts)}")
+        raise Refused(f"--split {split}: there is none; protocol {task.protocol!r} has {', '.join(task.parts)}")
+    evaluation.warn("embed", [task])
     labels, indices = task.labels(split), np.asarray(task.parts[split])
     with evaluation.refusing():
         features = task.embed(split)
@@ -50,7 +51,7 @@ def run(run: Path, split: str, probe: bool, seed: int, out: Path, **options: Any
         }
         if probe:
             inputs: dict[str, Any] = {part: task.embed(part) for part in ("train", "validation") if part in task.parts}
-            fit = evaluation.probe(task, inputs, LINEAR[task.spec.encoder.name], seed, options)
+            fit = evaluation.probe(task, inputs, LINEAR[task.encoder_name], seed, options)
             arrays["prediction"] = fit.model(features).argmax(1).numpy()
             matrix = confusion(fit.model(features).argmax(1), labels, len(task.names))
             right = int(matrix.diag().sum())
@@ -58,6 +59,7 @@ def run(run: Path, split: str, probe: bool, seed: int, out: Path, **options: Any
             figures["confusion"] = pictures.draw_confusion(matrix, task.names, title=title)
     with written(out / "features.npz") as path:
         np.savez(path, **arrays)  # type: ignore[arg-type]
+    print(evaluation.facts({"": task}))
     print(f"{len(features)} {split} clips, {features.shape[1]} features each")
     print(f"wrote {out / 'features.npz'}: {', '.join(arrays)}")
     for name, figure in figures.items():

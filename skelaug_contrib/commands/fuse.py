@@ -31,18 +31,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(weights: list[float] | None, seeds: int, out: Path | None, **options: Any) -> None:
     """Train a classifier a stream and seed, choose weights on validation, report each stream and their fusion."""
-    if weights is None and not options["validation_subjects"]:
+    tasks = {stream: evaluation.open_task(options[stream], options) for stream in _STREAMS}
+    for stream, task in tasks.items():
+        found = task.settings["stream"]
+        if found != stream:
+            raise Refused(f"{options[stream]}: was pretrained on the stream {found!r}, expected {stream!r}")
+    _check_alike({options[stream]: task for stream, task in tasks.items()})
+    first = tasks["joint"]
+    if weights is None and first.validation is None:
         raise Refused(
             "the weights are chosen on validation subjects: say --validation-subjects 1 (or more), or fix them with "
             "--weights 0.5 0.5 0.5"
         )
-    tasks = {stream: evaluation.open_task(options[stream], options) for stream in _STREAMS}
-    for stream, task in tasks.items():
-        if task.spec.stream != stream:
-            raise Refused(f"{options[stream]}: was pretrained on the stream {task.spec.stream!r}, expected {stream!r}")
     schedules = {stream: evaluation.trained_by(LINEAR, task, options) for stream, task in tasks.items()}
-    first = tasks["joint"]
-    report = evaluation.Report("fuse", first, {**options, "weights": weights, "schedule": schedules["joint"]})
+    report = evaluation.Report("fuse", tasks, {**options, "weights": weights, "schedule": schedules["joint"]})
     with evaluation.refusing():
         parts = ("train", *first.tests)
         features = {stream: {part: task.embed(part) for part in parts} for stream, task in tasks.items()}
@@ -61,3 +63,15 @@ def run(weights: list[float] | None, seeds: int, out: Path | None, **options: An
             for part, streams in logits.items():
                 report.add(part, combine(streams, chosen).argmax(1), "fused")
     report.finish(out)
+
+
+def _check_alike(tasks: dict[Path, evaluation.Task]) -> None:
+    """Streams are fused whose encoders saw the same clips: else one of them knows test or validation clips."""
+    known = {run: task.pretrained for run, task in tasks.items() if task.pretrained is not None}
+    alike = {(told.protocol, told.validation_subjects) for told in known.values()}
+    if len(alike) > 1:
+        told = "; ".join(f"{run}: {t.protocol}, {t.validation_subjects}" for run, t in known.items())
+        raise Refused(
+            f"the runs were pretrained with different protocols or numbers of validation subjects ({told}); pretrain "
+            f"the three streams alike"
+        )

@@ -130,10 +130,12 @@ def fit(
     return Fit(model.eval(), epoch, best)
 
 
-#: The settings of the reference implementation by encoder. The linear probe trains on a frozen encoder.
+#: The settings of the reference implementation by encoder. The linear probe trains on a frozen encoder. That of raw
+#: coordinates, for standardized ones, is ours: the paper's rate costs 5 to 6 points on held-out subjects of NW-UCLA.
 LINEAR = {
     "stgcn": Schedule(epochs=100, lr=3.0, milestones=(80,), batch=128),
     "dsta": Schedule(epochs=100, lr=3.0, milestones=(30, 80), batch=128),
+    "coordinates": Schedule(epochs=100, lr=0.003, milestones=(80,), batch=128),
 }
 FINETUNE = {
     "stgcn": Schedule(70, 0.1, (30, 55), batch=64, warmup=5, weight_decay=1e-4, nesterov=True),

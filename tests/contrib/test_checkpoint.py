@@ -18,6 +18,7 @@ import skelaug
 from skelaug_contrib import checkpoint
 from skelaug_contrib.checkpoint import CheckpointError, export_encoder, load, load_encoder, save
 from skelaug_contrib.config import EncoderConfig, PretrainConfig
+from skelaug_contrib.pretrained import Pretrained
 from skelaug_contrib.train import pretrain
 
 STATE = {"step": 7, "model": {"weight": torch.arange(3000.0)}, "optimizer": {"lr": [0.1, None]}, "name": "ü"}
@@ -130,6 +131,24 @@ def test_an_encoder_of_a_skeleton_of_ones_own_and_2d_coordinates(tmp_path: Path)
     assert spec.skeleton == own and spec.channels == 2 and torch.equal(found(x), model.eval()(x))
 
 
+def test_an_encoder_tells_what_it_was_pretrained_on_and_an_older_file_does_not(tmp_path: Path) -> None:
+    config, path = tiny(tmp_path), tmp_path / "e.safetensors"
+    model, known = config.encoder.build(SKELETON), Pretrained("xsub", 2, step=40, total=60, data="8 training clips")
+    export_encoder(path, model, config, SKELETON, pretrained=known)
+    found, spec = load_encoder(path)
+    assert spec.pretrained == known and not known.finished
+    export_encoder(path, model, config, SKELETON)
+    again, spec = load_encoder(path)
+    assert spec.pretrained is None
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in found.state_dict().items())
+
+
+def test_a_state_of_another_run_tells_nothing_wrong() -> None:
+    for state in ({}, {"config": {}, "data": "x", "step": 1}, {"config": None, "data": None}):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            Pretrained.of_checkpoint(state)
+
+
 def test_files_that_hold_no_encoder_are_refused_and_named(tmp_path: Path) -> None:
     path = tmp_path / "e.safetensors"
     config = tiny(tmp_path)
@@ -142,6 +161,8 @@ def test_files_that_hold_no_encoder_are_refused_and_named(tmp_path: Path) -> Non
     about = json.loads(text)
     wider = {key: json.dumps(about | {"encoder": about["encoder"] | {"widths": [16, 16]}})}
     strange = {key: json.dumps(about | {"encoder": about["encoder"] | {"colour": "red"}})}
+    damaged = [{}, 3, {"protocol": 3, "validation_subjects": 0, "step": 1, "total": 1, "data": ""}]
+    damaged.append({"protocol": "xsub", "validation_subjects": 0, "step": -1, "total": 1, "data": ""})
     cases = {
         "not a readable": [b"", b"hello" * 30, whole[:1000], whole[:-1]],
         "no encoder of skelaug pretrain": [
@@ -152,6 +173,7 @@ def test_files_that_hold_no_encoder_are_refused_and_named(tmp_path: Path) -> Non
             safetensors.torch.save(tensors, wider),
             safetensors.torch.save(tensors, strange),
             safetensors.torch.save(tensors, {key: "{}"}),
+            *(safetensors.torch.save(tensors, {key: json.dumps(about | {"pretrained": p})}) for p in damaged),
             safetensors.torch.save({}, metadata),
         ],
     }

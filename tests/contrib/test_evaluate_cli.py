@@ -3,74 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from evaluated import FRAMES, SKELETON, Run, World, exported, prepared, refused, rows
 
 import skelaug
 from skelaug.cli import main
-from skelaug_contrib import encoders
-from skelaug_contrib.checkpoint import export_encoder
 from skelaug_contrib.commands import evaluation
-from skelaug_contrib.config import DataConfig, EncoderConfig, PretrainConfig
-from skelaug_contrib.datasets import PreparedDataset, preparation, split, write
+from skelaug_contrib.datasets import PreparedDataset, preparation, split
 from skelaug_contrib.evaluate import LINEAR, accuracy, embed, knn, linear_probe
-
-SKELETON = skelaug.skeletons["kinect20"]
-N, FRAMES = 72, 10
-Run = Callable[..., tuple[int, str, str]]
-
-
-@dataclass
-class World:
-    """A prepared data set and a run a stream."""
-
-    data: Path
-    runs: dict[str, Path]
-
-    def __getitem__(self, stream: str) -> Path:
-        return self.runs[stream]
-
-
-def prepared(folder: Path, *, clean: bool = True, seed: int = 1, flip: bool = False) -> Path:
-    """Three classes by how high the right hand is; ``flip`` gives all test clips wrong labels."""
-    label, subject, view = (torch.arange(N) // d % m for d, m in ((1, 3), (3, 4), (12, 3)))
-    x = skelaug.synthetic_motion(SKELETON, N, 14, generator=torch.Generator().manual_seed(seed)).x
-    x[:, 1, :, SKELETON.index("hand_right"), 0] += 1.5 * label[:, None]
-    test = np.flatnonzero(view == 2)
-    parts = {"train": np.flatnonzero(view < 2), "test": test} | ({"test_clean": test[::2]} if clean else {})
-    write(
-        folder,
-        x=x.numpy(),
-        length=np.full(N, 14),
-        label=torch.where((view == 2) & flip, (label + 1) % 3, label).numpy(),
-        subject=subject.numpy(),
-        view=view.numpy(),
-        names=[f"clip{i}" for i in range(N)],
-        class_names=["low", "middle", "high"],
-        skeleton=SKELETON,
-        splits={"xview": parts},
-    )
-    return folder
-
-
-def exported(folder: Path, data: Path, stream: str = "joint", skeleton: skelaug.Skeleton = SKELETON) -> Path:
-    """A run's folder that holds an untrained encoder."""
-    folder.mkdir(parents=True)
-    config = PretrainConfig(
-        data=DataConfig(path=str(data), frames=FRAMES, center="clip", stream=stream, align=None),
-        encoder=EncoderConfig(name="stgcn", widths=(8, 16), dropout=0.0),
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        encoder = encoders.build("stgcn", skeleton, widths=(8, 16), dropout=0.0)
-    export_encoder(folder / "encoder.safetensors", encoder, config, skeleton)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +35,6 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, *capsys.readouterr()
 
     return call
-
-
-def rows(text: str) -> dict[str, list[str]]:
-    """The table's rows by their first word."""
-    lines = text.split("─\n")[-1].splitlines()
-    return {line.split()[0]: line.split() for line in lines if line and line.split()[0].startswith(("test", "valid"))}
 
 
 def test_knn_reports_what_the_library_finds(world: World, run: Run, tmp_path: Path) -> None:
@@ -120,7 +59,8 @@ def test_knn_reports_what_the_library_finds(world: World, run: Run, tmp_path: Pa
 
 
 def test_a_data_set_without_a_clean_part_has_no_such_row(world: World, run: Run, tmp_path: Path) -> None:
-    code, text, _ = run("knn", world["joint"] / "encoder.safetensors", prepared(tmp_path / "plain", clean=False))
+    data = prepared(tmp_path / "plain", clean=False)
+    code, text, _ = run("knn", exported(tmp_path / "run", data) / "encoder.safetensors", data)
     assert code == 0 and set(rows(text)) == {"test"}
 
 
@@ -183,7 +123,7 @@ def test_no_choice_depends_on_the_test_labels(command: str, world: World, run: R
         how = ("--lr", 0.1, "--train-batch", 6) if trained else ("--lr", 0.5, "--standardize")
         few = ("--epochs", 12, "--seeds", 2, "--validation-subjects", 1, *how)
         share = ("--share", 0.7) if command == "semi" else ()
-        assert run(command, *runs, data, *few, *share, "--out", out)[0] == 0
+        assert run(command, *runs, data, "--protocol", "xview", *few, *share, "--out", out)[0] == 0
         found.append(json.loads(out.read_text()))
     honest, wrong = found
     assert honest["chosen_on_validation"] == wrong["chosen_on_validation"] != []
@@ -212,6 +152,7 @@ def test_embed_writes_features_and_pictures(world: World, run: Run, tmp_path: Pa
         "data": world.data,
         "protocol": "xview",
         "validation_subjects": 0,
+        "insist": False,
         "device": torch.device("cpu"),
         "batch": 7,
     }
@@ -227,14 +168,6 @@ def test_embed_writes_features_and_pictures(world: World, run: Run, tmp_path: Pa
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
-
-
-def refused(run: Run, *arguments: object) -> str:
-    code, out, err = run(*arguments)
-    text = err.strip()
-    assert code == 1 and not out and text.startswith(f"skelaug {arguments[0]}: "), (code, out, err)
-    assert "\n" not in text and "Traceback" not in text
-    return text
 
 
 COMMANDS = ("knn", "linear", "finetune", "semi", "embed")

@@ -37,7 +37,8 @@ from skelaug_contrib.config import (
     shipped,
     to_dict,
 )
-from skelaug_contrib.datasets import PreparedDataset
+from skelaug_contrib.datasets import PreparedDataset, split
+from skelaug_contrib.pretrained import Pretrained, describe
 from skelaug_contrib.train import TrainingError, build_model, pretrain
 
 
@@ -127,6 +128,10 @@ def test_a_run_leaves_what_it_promises(data: Path, tmp_path: Path) -> None:
             assert len(entry["consistency"]) == 2 and entry["lr"] == rate and entry["seconds"] > 0
     encoder, spec = load_encoder(out)
     assert spec.stream == "bone" and spec.frames == 8 and spec.skeleton == SKELETON
+    dataset = PreparedDataset.open(data)
+    train = split(dataset, "xsub", validation_subjects=2)["train"]
+    assert spec.pretrained == Pretrained("xsub", 2, step=8, total=8, data=describe(dataset, train))
+    assert Pretrained.of_checkpoint(load(out / "checkpoint.pt")) == spec.pretrained
     trained = weights(out)
     for name, value in encoder.state_dict().items():
         assert torch.equal(value, trained[f"query.encoder.{name}"])
@@ -500,6 +505,23 @@ def test_every_command_of_the_overview_has_help(capsys: pytest.CaptureFixture[st
         with pytest.raises(SystemExit) as stopped:
             main([name, "--help"])
         assert stopped.value.code == 0 and f"skelaug {name}" in capsys.readouterr().out
+
+
+def test_the_encoder_of_a_checkpoint_tells_how_far_it_is(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time, not only at the end; by the file and by the checkpoint beside it."""
+    told: list[Any] = []
+    whole = checkpoint.save
+
+    def save(path: Path, state: dict[str, Any]) -> None:
+        whole(path, state)
+        told.append((load_encoder(tmp_path / "run")[1].pretrained, Pretrained.of_checkpoint(load(path))))
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    pretrain(tiny(data, max_steps=7, checkpoint_every=3), tmp_path / "run")
+    assert [(spec.step, spec.total, spec.finished) for spec, _ in told] == [(3, 7, False), (6, 7, False), (7, 7, True)]
+    assert all(spec == state for spec, state in told)
 
 
 def test_the_trainer_works_with_skeletons_of_2d_too(tmp_path: Path) -> None:

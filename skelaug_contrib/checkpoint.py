@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from skelaug import Skeleton, files
+from skelaug import Skeleton, check, files
 from skelaug.errors import Refused
 from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
 
@@ -136,7 +136,7 @@ def restoring(path: Path) -> Iterator[None]:
 
 
 def export_encoder(
-    path: str | Path, encoder: nn.Module, config: PretrainConfig, skeleton: Skeleton, channels: int = 3
+    path: str | Path, encoder: nn.Module, config: PretrainConfig, skeleton: Skeleton | str, channels: int = 3
 ) -> None:
     """Write an encoder to a .safetensors file that tells how to build it and how to prepare its data; atomic.
 
@@ -150,8 +150,9 @@ def export_encoder(
     Raises:
         OSError: see :func:`write`.
     """
+    bones = check.skeleton("export_encoder", skeleton)
     about = {name: getattr(config.data, name) for name in ("frames", "center", "stream", "align", "size")}
-    about |= {"encoder": to_dict(config.encoder), "skeleton": skeleton.to_dict(), "channels": channels}
+    about |= {"encoder": to_dict(config.encoder), "skeleton": bones.to_dict(), "channels": channels}
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
     tensors = {
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)

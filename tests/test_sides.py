@@ -77,7 +77,8 @@ def test_names_that_differ_in_capitals_only_are_not_guessed() -> None:
 def test_the_known_skeletons() -> None:
     for skeleton in skelaug.skeletons.values():
         found = find_sides(skeleton.joints)
-        assert set(found.pairs) == set(skeleton.pairs) and not found.alone, skeleton.name
+        named = {pair for pair in skeleton.pairs if not skeleton.joints[pair[0]].startswith("face-")}  # by number there
+        assert set(found.pairs) == named and not found.alone, skeleton.name
 
 
 @given(st.lists(st.text("lrLReftigh_. 1aA", max_size=9), unique=True, max_size=12))

@@ -37,7 +37,7 @@ ORDER = """
     change
     gate
     plot preview
-    motion
+    motion relatives
     arrays
     workers
     random
@@ -47,7 +47,8 @@ ORDER = """
     functional
     check
     skeleton
-    plugins files ndarray host expect compile errors sides
+    trees known
+    plugins files ndarray host expect compile errors sides limbs edges
 """
 RANKS = {name: rank for rank, line in enumerate(ORDER.split("\n")) for name in line.split()}
 

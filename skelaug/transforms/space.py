@@ -226,14 +226,14 @@ class Mirror(Transform):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         axis: str = "x",
         label_map: Mapping[int, int] | None = None,
         p: float = 0.5,
         coords: Any = None,
     ) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("Mirror", skeleton)
+        self.skeleton = check.sided("Mirror", skeleton, "negates the axis alone")
         self.axis = check.choice("Mirror", "axis", axis, tuple(_AXES))
         self.coords = check.coordinates("Mirror", coords)
         self.label_map = None if label_map is None else check_label_map(label_map)
@@ -305,9 +305,9 @@ class SwapSides(Transform):
     moves_presence = True
     shapes = "joints: int<V N V"
 
-    def __init__(self, skeleton: Skeleton, p: float = 0.5) -> None:
+    def __init__(self, skeleton: Skeleton | str, p: float = 0.5) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("SwapSides", skeleton)
+        self.skeleton = check.sided("SwapSides", skeleton, "changes nothing")
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         return {"joints": mirrored(self.skeleton, len(batch), batch.device)}
@@ -432,14 +432,14 @@ class Center(Transform):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         per: str = "frame",
         joint: int | str | None = None,
         p: float = 1.0,
         coords: Any = None,
     ) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("Center", skeleton)
+        skeleton = self.skeleton = check.skeleton("Center", skeleton)
         self.per = check.choice("Center", "per", per, ("frame", "clip"))
         self.joint, self.coords = joint, check.coordinates("Center", coords)
         if isinstance(joint, str) and joint not in skeleton.joints:
@@ -503,7 +503,7 @@ class Align(Transform):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         by: str = "shoulders",
         per: str = "frame",
         released: bool = False,
@@ -511,7 +511,7 @@ class Align(Transform):
         coords: Any = None,
     ) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("Align", skeleton)
+        skeleton = self.skeleton = check.skeleton("Align", skeleton)
         self.by = check.choice("Align", "by", by, ("shoulders", "spine"))
         self.per = check.choice("Align", "per", per, ("frame", "clip"))
         self.released = check.choice("Align", "released", released, (True, False))

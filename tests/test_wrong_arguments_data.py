@@ -21,7 +21,7 @@ import torch
 from cases import SKELETON, make_batch
 
 import skelaug
-from skelaug import Skeleton, config, motion, plot, plugins, policies, skeletons, to_layout
+from skelaug import Skeleton, config, motion, plot, plugins, policies, relatives, skeletons, to_layout
 from skelaug import transforms as T
 
 PACKAGE = str(Path(skelaug.__file__).parent)
@@ -110,6 +110,12 @@ CALLS = [
           "centre": "None", "spine": "None", "shoulders": "None", "limbs": "None, mapping"},
          dict.fromkeys(("name", "joints", "pairs", "centre", "spine", "shoulders", "limbs", "num_joints"),
                        r"Skeleton.*(name|joints|pairs|centre|spine|shoulders|limbs|edges)")),
+    Call("Skeleton.subset", skeletons["ntu25"].subset, {"joints": ["neck", 3], "name": "x"},
+         {"name": "None, string"}, {"joints": r"Skeleton.subset.*joints|has no joint", "name": r"Skeleton\(.*name"}),
+    Call("remap", skelaug.remap,
+         {"x": torch.ones(1, 3, 2, 17, 1), "source": "coco17", "target": "ntu25", "fill": "nearest"},
+         {}, {"x": "remap"}),
+    Call("joint_map", relatives.joint_map, {"source": "coco17", "target": "ntu25", "fill": "nearest"}),
     Call("Skeleton.from_dict", Skeleton.from_dict, {"data": S.to_dict()}, {},
          {"data": r"Skeleton.from_dict: expected"}),
     Call("partitions", S.partitions, {"strategy": "spatial"}),

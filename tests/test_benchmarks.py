@@ -131,7 +131,7 @@ def test_a_skeleton_of_ones_own_is_measured(tmp_path: Path, capsys: pytest.Captu
     assert main(["bench", *TINY, "--sections", "policy", "--skeleton", str(file)]) == 0
     assert "joints 3" in capsys.readouterr().out
     assert main(["bench", *TINY, "--sections", "policy", "--skeleton", "nobody"]) == 1
-    assert "--skeleton nobody: no skeleton 'nobody'; known: ntu25" in capsys.readouterr().err
+    assert "--skeleton nobody: no skeleton 'nobody'; nearest: " in capsys.readouterr().err
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from skelaug.feed import Augment, AugmentBatch, Collate
 from skelaug.layout import to_layout
 from skelaug.motion import sample_motion, synthetic_motion
 from skelaug.policy import Compose, GrowingPolicy, OneOf
+from skelaug.relatives import remap
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
 
@@ -24,6 +25,7 @@ __all__ = [
     "functional",
     "policies",
     "random",
+    "remap",
     "sample_motion",
     "skeletons",
     "synthetic_motion",

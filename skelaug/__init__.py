@@ -7,6 +7,7 @@ from skelaug.layout import to_layout
 from skelaug.missing import Score
 from skelaug.motion import sample_motion, synthetic_motion
 from skelaug.policy import Compose, GrowingPolicy, OneOf
+from skelaug.relatives import remap
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
 
@@ -26,6 +27,7 @@ __all__ = [
     "functional",
     "policies",
     "random",
+    "remap",
     "sample_motion",
     "skeletons",
     "synthetic_motion",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from skelaug.expect import of_type
-from skelaug.skeleton import Skeleton
+from skelaug.expect import whole
+from skelaug.skeleton import Skeleton, find_skeleton
 
 __all__ = [
     "channels",
@@ -20,10 +21,13 @@ __all__ = [
     "coordinates",
     "count",
     "joints",
+    "limbed",
     "number",
     "probability",
+    "sided",
     "skeleton",
     "span",
+    "whole",
 ]
 
 
@@ -43,11 +47,6 @@ def probability(who: str, p: Any) -> float:
     if _is_number(p) and 0 <= p <= 1:
         return float(p)
     raise ValueError(f"{who}(p={p!r}): p must be a probability, 0 ≤ p ≤ 1, got {p!r}")
-
-
-def whole(value: Any) -> bool:
-    """Whether ``value`` is a whole number of Python or NumPy; True and False are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def count(who: str, name: str, value: Any, low: int = 1) -> int:
@@ -105,8 +104,8 @@ def coordinates(who: str, coords: Any) -> tuple[int, ...] | None:
         return None
     if isinstance(coords, int) and not isinstance(coords, bool) and 0 < coords < 2**16:
         return tuple(range(coords))
-    whole = isinstance(coords, list | tuple) and all(type(c) is int and c >= 0 for c in coords)
-    if whole and 0 < len(set(coords)) == len(coords):
+    indices = isinstance(coords, list | tuple) and all(type(c) is int and c >= 0 for c in coords)
+    if indices and 0 < len(set(coords)) == len(coords):
         return tuple(coords)
     raise ValueError(
         f"{who}(coords={coords!r}): coords must be None (every channel is a coordinate), a number of leading "
@@ -143,10 +142,45 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype | None = None
     return host.to(device, non_blocking=True)
 
 
-def skeleton(who: str, value: Any) -> Skeleton:
-    """``value`` if it is a Skeleton."""
-    wanted = "a Skeleton, such as skelaug.skeletons['ntu25'] or skelaug.Skeleton.from_edges(…)"
-    return of_type(who, "skeleton", value, Skeleton, wanted)  # type: ignore[no-any-return]
+def skeleton(who: str, value: Skeleton | str, name: str = "skeleton") -> Skeleton:
+    """The skeleton that is meant: ``value`` itself, or the known one of that name.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: no skeleton is known by that name; the message names the nearest.
+    """
+    if not isinstance(value, Skeleton | str):
+        raise TypeError(
+            f"{who}({name}={value!r}): {name} must be a Skeleton or the name of one, such as 'ntu25', or "
+            f"skelaug.Skeleton.from_edges(…), got {type(value).__name__}"
+        )
+    try:
+        return find_skeleton(value)
+    except ValueError as error:
+        raise ValueError(f"{who}({name}={value!r}): {error}") from error
+
+
+def sided(who: str, value: Skeleton | str, does: str) -> Skeleton:
+    """:func:`skeleton`, for a transform that exchanges left and right; a warning says what it ``does`` without any."""
+    found = skeleton(who, value)
+    if not found.pairs:
+        warnings.warn(
+            f"{who}: skeleton {found.name!r} has no pairs of left and right joints, so {who} {does}; give them, as in "
+            f"Skeleton.from_edges(…, pairs=[(left, right), …])",
+            stacklevel=4,  # who makes the transform, past its constructor and the class's call
+        )
+    return found
+
+
+def limbed(who: str, value: Skeleton | str) -> Skeleton:
+    """:func:`skeleton`, for a transform that needs several limbs."""
+    found = skeleton(who, value)
+    if len(found.limbs) < 2:
+        raise ValueError(
+            f"{who}(skeleton={found.name!r}): the skeleton is one limb, {next(iter(found.limbs))!r}; name its limbs, "
+            f"as in Skeleton.from_edges(…, limbs={{'trunk': [0, 1], 'left_arm': [2, 3], …}})"
+        )
+    return found
 
 
 def joints(who: str, skeleton: Skeleton | None, x: Tensor) -> None:

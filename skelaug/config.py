@@ -19,7 +19,7 @@ from torch import Tensor
 from skelaug import describe, plugins, policies, transforms
 from skelaug.expect import of_type
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View
-from skelaug.skeleton import Skeleton, skeletons
+from skelaug.skeleton import Skeleton, find_skeleton
 from skelaug.transform import Transform
 
 __all__ = ["TYPES", "find_skeleton", "from_dict", "from_yaml", "resolve", "to_dict", "to_yaml"]
@@ -69,28 +69,6 @@ def resolve(
         f"resolve({policy!r}): expected a transform or policy, the name of a preset, a mapping with a 'type' or a "
         f"'preset', or the path of a .yaml file; got {type(policy).__name__}"
     )
-
-
-def find_skeleton(given: Skeleton | str | Mapping[str, Any]) -> Skeleton:
-    """The skeleton that is meant: one itself, the name of a known one, or its plain form.
-
-    Raises:
-        ValueError: no such skeleton, or the plain form is off.
-
-    Example:
-        >>> find_skeleton("coco17")
-        skeletons['coco17']
-    """
-    match given:
-        case Skeleton():
-            return given
-        case str() if given in skeletons:
-            return skeletons[given]
-        case Mapping() if given.keys() == {"skeleton"}:
-            return find_skeleton(given["skeleton"])
-        case Mapping():
-            return Skeleton.from_dict(given)
-    raise ValueError(f"no skeleton {given!r}; known: {', '.join(skeletons)}")
 
 
 def to_dict(item: Transform | GrowingPolicy) -> dict[str, Any]:

@@ -231,7 +231,7 @@ def _turn(v: Tensor, rotation: Tensor) -> Tensor:
 
 @host.plain_defaults()
 def synthetic_motion(
-    skeleton: Skeleton,
+    skeleton: Skeleton | str,
     n: int,
     frames: int,
     persons: int = 1,
@@ -253,7 +253,7 @@ def synthetic_motion(
     early; per person: whether it is there at all (the first one is) and a gap of up to an eighth of the frames.
 
     Args:
-        skeleton: any skeleton.
+        skeleton: any skeleton, or the name of a known one.
         n: number of samples.
         frames: number of frames T.
         persons: number of people M; all of a sample's people do the same.
@@ -276,7 +276,7 @@ def synthetic_motion(
         (torch.Size([6, 3, 40, 25, 1]), [2, 2, 2])
     """
     who = "synthetic_motion"
-    check.skeleton(who, skeleton)
+    skeleton = check.skeleton(who, skeleton)
     for name, value in (("n", n), ("frames", frames), ("persons", persons)):
         check.count(who, name, value)
     check.choice(who, "dims", dims, (2, 3))

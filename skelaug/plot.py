@@ -37,7 +37,7 @@ _YAW, _PITCH = math.radians(35), math.radians(12)
 def strip(
     axes: Axes,
     clip: SkeletonBatch,
-    skeleton: Skeleton,
+    skeleton: Skeleton | str,
     *,
     before: SkeletonBatch | None = None,
     vectors: str | None = None,
@@ -49,14 +49,14 @@ def strip(
     Args:
         axes: matplotlib axes to draw on.
         clip: a batch of one sample, x ``(1, C, T, V, M)`` with C = 2 or 3 coordinates first.
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         before: the same sample before the transform, drawn behind in grey; it fixes the scale and where figures stand.
         vectors: for streams, ``"bone"`` draws the entries of ``clip`` as arrows from one point and ``"motion"`` as
             arrows (five times as long) from the joints of ``before``.
         frames: number of moments.
         up: the axis of the data that points up: ``"y"``, ``"-y"`` (image coordinates) or ``"z"``.
     """
-    _check_drawing("strip", skeleton, up, clip=clip, before=clip if before is None else before)
+    skeleton = _check_drawing("strip", skeleton, up, clip=clip, before=clip if before is None else before)
     of_type("plot.strip", "axes", axes, _matplotlib("axes").Axes, "matplotlib axes")
     check.choice("plot.strip", "vectors", vectors, (None, "bone", "motion"))
     check.count("plot.strip", "frames", frames)
@@ -91,7 +91,7 @@ def strip(
 def ladder(
     rows: Sequence[tuple[str, SkeletonBatch, Sequence[SkeletonBatch]]],
     names: Sequence[str],
-    skeleton: Skeleton,
+    skeleton: Skeleton | str,
     *,
     title: str,
     up: str = "y",
@@ -101,7 +101,7 @@ def ladder(
     Args:
         rows: for each clip its name, the clip (a batch of one) and its views.
         names: of the views.
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         title: what is seen.
         up: see :func:`strip`.
     """
@@ -110,7 +110,7 @@ def ladder(
     for row in _sequence("ladder", "rows", rows):
         if not isinstance(row, tuple | list) or len(row) != 3 or len(_sequence("ladder", "rows", row[2])) != len(names):
             raise ValueError(f"plot.ladder(rows=…): each must be (name, clip, {len(names)} views), got {row!r}")
-        _check_drawing("ladder", skeleton, up, rows=row[1])
+        skeleton = _check_drawing("ladder", skeleton, up, rows=row[1])
     figure, grid = _grid(len(rows), len(names) + 1, 4.4, 1.4)
     for axes, heading in zip(grid[0], ["as recorded", *names], strict=True):
         axes.set_title(heading, fontsize=12)
@@ -140,17 +140,18 @@ class Cell:
     kind: str | None = None
 
 
-def gallery(cells: Sequence[Cell], skeleton: Skeleton, *, title: str, columns: int = 3, up: str = "y") -> Figure:
+def gallery(cells: Sequence[Cell], skeleton: Skeleton | str, *, title: str, columns: int = 3, up: str = "y") -> Figure:
     """Many transforms, each in a cell of its own.
 
     Args:
         cells: what to draw.
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         title: what is seen.
         columns: cells side by side.
         up: see :func:`strip`.
     """
     check.count("plot.gallery", "columns", columns)
+    skeleton = check.skeleton("plot.gallery", skeleton)
     for cell in _sequence("gallery", "cells", cells):
         of_type("plot.gallery", "cells", cell, Cell, "a list of plot.Cell")
         check.choice("plot.Cell", "kind", cell.kind, (None, "bone", "motion", "graph"))
@@ -199,9 +200,9 @@ def _sequence(who: str, name: str, value: Any) -> Sequence[Any]:
     raise ValueError(f"plot.{who}({name}=…): {name} must be a list with at least one entry, got {value!r}")
 
 
-def _check_drawing(who: str, skeleton: Any, up: Any, **clips: Any) -> None:
-    """Raise unless the clips are batches that can be drawn with the skeleton."""
-    check.skeleton(f"plot.{who}", skeleton)
+def _check_drawing(who: str, given: Any, up: Any, **clips: Any) -> Skeleton:
+    """The skeleton; raise unless the clips are batches that can be drawn with it."""
+    skeleton = check.skeleton(f"plot.{who}", given)
     check.choice(f"plot.{who}", "up", up, ("y", "-y", "z"))
     for name, clip in clips.items():
         of_type(f"plot.{who}", name, clip, SkeletonBatch, "a SkeletonBatch")
@@ -211,6 +212,7 @@ def _check_drawing(who: str, skeleton: Any, up: Any, **clips: Any) -> None:
                 f"plot.{who}({name}=…): {name} must hold a sample with a frame or more, 2 coordinates or more and the "
                 f"{len(skeleton)} joints of the skeleton; x is {tuple(clip.x.shape)}"
             )
+    return skeleton
 
 
 def _project(clip: SkeletonBatch, up: str) -> tuple[Any, Any]:

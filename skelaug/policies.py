@@ -43,7 +43,7 @@ __all__ = ["aimclr", "crossclr", "ctrgcn", "hiclr", "hiclr_released", "pyskl_str
 
 
 def hiclr(
-    skeleton: Skeleton,
+    skeleton: Skeleton | str,
     strong: str = "mask",
     stream: str = "joint",
     *,
@@ -63,7 +63,7 @@ def hiclr(
     :func:`hiclr_released` keeps the code's ways.
 
     Args:
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         strong: ``"mask"``, ``"edges"``, ``"adain"``, or ``"all"`` for one strong stage that holds the three. With
             edges, all views are SkeletonBatches.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``; Random Mask acts on the stream.
@@ -79,7 +79,7 @@ def hiclr(
         >>> policy.names
         ('basic', 'normal', 'strong')
     """
-    check.skeleton("hiclr", skeleton)
+    skeleton = check.skeleton("hiclr", skeleton)
     check.choice("hiclr", "strong", strong, ("mask", "edges", "adain", "all"))
     edges = skeleton if graph is None else graph
     stages: dict[str, list[Transform]] = {
@@ -102,7 +102,7 @@ def hiclr(
 
 
 def hiclr_released(
-    skeleton: Skeleton, stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0
+    skeleton: Skeleton | str, stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0
 ) -> GrowingPolicy:
     """What HiCLR's released code does, quirks included: for reproducing its numbers.
 
@@ -113,12 +113,12 @@ def hiclr_released(
     people.
 
     Args:
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
         ratio: share of joints that Random Mask hides.
         fill: of Random Mask: a number, or ``"token"`` for the learnable scalar.
     """
-    check.skeleton("hiclr_released", skeleton)
+    skeleton = check.skeleton("hiclr_released", skeleton)
     return GrowingPolicy(
         basic=[TemporalCrop(6), Shear(0.5)],
         normal=_released_normal(skeleton),
@@ -127,7 +127,7 @@ def hiclr_released(
     )
 
 
-def aimclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
+def aimclr(skeleton: Skeleton | str, stream: str = "joint") -> GrowingPolicy:
     """AimCLR (AAAI 2022): normal augmentations, then extreme ones.
 
     Reproduces the two input branches: normal = temporal crop, shear; extreme adds swapped sides, rotation, noise, blur
@@ -136,10 +136,10 @@ def aimclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
     Changes: noise stays off absent people. The feature-level drop (EADM) belongs to the model and is not here.
 
     Args:
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
     """
-    check.skeleton("aimclr", skeleton)
+    skeleton = check.skeleton("aimclr", skeleton)
     return GrowingPolicy(
         normal=[TemporalCrop(6), Shear(0.5)],
         extreme=_released_normal(skeleton),
@@ -147,18 +147,18 @@ def aimclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
     )
 
 
-def crossclr(skeleton: Skeleton, stream: str = "joint") -> GrowingPolicy:
+def crossclr(skeleton: Skeleton | str, stream: str = "joint") -> GrowingPolicy:
     """CrosSCLR and SkeletonCLR (CVPR 2021): one stage, temporal crop and shear; ``key_view`` draws the key.
 
     Args:
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
     """
-    check.skeleton("crossclr", skeleton)
+    skeleton = check.skeleton("crossclr", skeleton)
     return GrowingPolicy(basic=[TemporalCrop(6), Shear(0.5)], stream=_stream("crossclr", skeleton, stream))
 
 
-def ctrgcn(skeleton: Skeleton, length: int = 64) -> Compose:
+def ctrgcn(skeleton: Skeleton | str, length: int = 64) -> Compose:
     """CTR-GCN's training recipe (ICCV 2021), also InfoGCN's and BlockGCN's: crop and resize, small rotation.
 
     Changes: clips shorter than 64 frames are cropped like all others (the code keeps them whole); ends are kept in the
@@ -166,7 +166,7 @@ def ctrgcn(skeleton: Skeleton, length: int = 64) -> Compose:
     is the code's).
 
     Args:
-        skeleton: of the data; any.
+        skeleton: of the data, or its name; any.
         length: frames of the output.
 
     Example:
@@ -174,25 +174,25 @@ def ctrgcn(skeleton: Skeleton, length: int = 64) -> Compose:
         >>> ctrgcn(skelaug.skeletons["ntu25"])(torch.randn(8, 3, 300, 25, 2)).shape
         torch.Size([8, 3, 64, 25, 2])
     """
-    check.skeleton("ctrgcn", skeleton)
+    skeleton = check.skeleton("ctrgcn", skeleton)
     return Compose([CropResize((0.5, 1.0), length=length), Rotate(math.degrees(0.3))])
 
 
-def pyskl_strong(skeleton: Skeleton, length: int = 100) -> Compose:
+def pyskl_strong(skeleton: Skeleton | str, length: int = 100) -> Compose:
     """PYSKL's ``strong_aug`` recipe for 3D: uniform sampling, scale per axis ±0.1, rotation ±0.3 rad about each axis.
 
     Changes: rotation is right-handed; a score channel is not scaled if there is one (give ``coords`` to your own
     transforms). Normalisation (PreNormalize3D) is preparation, not here.
 
     Args:
-        skeleton: of the data; any.
+        skeleton: of the data, or its name; any.
         length: frames of the output.
     """
-    check.skeleton("pyskl_strong", skeleton)
+    skeleton = check.skeleton("pyskl_strong", skeleton)
     return Compose([SegmentSample(length), Scale((0.9, 1.1), per_axis=True), Rotate(math.degrees(0.3))])
 
 
-def skateformer(skeleton: Skeleton, length: int = 64) -> Compose:
+def skateformer(skeleton: Skeleton | str, length: int = 64) -> Compose:
     """SkateFormer's default recipe (ECCV 2024).
 
     Uniform sampling of a crop, then with probability 0.5 a chain of augmentations, with 0.2 the bone lengths of another
@@ -206,10 +206,10 @@ def skateformer(skeleton: Skeleton, length: int = 64) -> Compose:
     others.
 
     Args:
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         length: frames of the output.
     """
-    check.skeleton("skateformer", skeleton)
+    skeleton = check.skeleton("skateformer", skeleton)
     chain = Compose(
         [
             PersonSwap(p=0.5),

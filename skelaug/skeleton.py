@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from importlib import resources
-from numbers import Integral
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from skelaug import host, plugins
+from skelaug import expect, host, trees
+from skelaug.edges import check_edges, spanning_tree
+from skelaug.known import Known
+from skelaug.limbs import find_limbs
+from skelaug.sides import find_sides
 
-__all__ = ["Skeleton", "skeletons"]
+__all__ = ["Skeleton", "find_skeleton", "skeletons"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +53,8 @@ class Skeleton:
     limbs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        who, joints = f"Skeleton({self.name!r})", _entries(f"Skeleton({self.name!r})", "joints", self.joints)
+        who = f"Skeleton({self.name!r})"
+        joints, pairs = (expect.entries(who, name, getattr(self, name)) for name in ("joints", "pairs"))
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"Skeleton(name={self.name!r}): name must be a string with at least one letter")
         if not joints or not all(isinstance(joint, str) for joint in joints) or len(set(joints)) != len(joints):
@@ -61,17 +63,17 @@ class Skeleton:
         limbs = {} if self.limbs is None else self.limbs
         if not isinstance(limbs, Mapping) or not all(isinstance(limb, str) for limb in limbs):
             raise ValueError(f"{who}: limbs must be a mapping from names to joints, got {self.limbs!r}")
-        limbs = {name: _joints(who, f"limbs[{name!r}]", part, v) for name, part in limbs.items()}
+        limbs = {name: expect.joints(who, f"limbs[{name!r}]", part, v) for name, part in limbs.items()}
         checked: dict[str, Any] = {
             "joints": joints,
-            "parents": _joints(who, "parents", self.parents, v),
-            "pairs": tuple(_joints(who, "pairs", pair, v, 2) for pair in _entries(who, "pairs", self.pairs)),
-            "centre": _joint(who, "centre", self.centre, v),
+            "parents": expect.joints(who, "parents", self.parents, v),
+            "pairs": tuple(expect.joints(who, "pairs", pair, v, 2) for pair in pairs),
+            "centre": expect.joint(who, "centre", self.centre, v),
             "limbs": MappingProxyType(limbs or {"body": tuple(range(v))}),
         }
         for role in ("spine", "shoulders"):
             ends = getattr(self, role)
-            checked[role] = None if ends is None else _joints(who, role, ends, v, 2)
+            checked[role] = None if ends is None else expect.joints(who, role, ends, v, 2)
             if ends is not None and len(set(checked[role])) < 2:
                 raise ValueError(f"{who}: {role} must hold two different joints, got {ends}")
         for name, value in checked.items():
@@ -108,71 +110,118 @@ class Skeleton:
         *,
         name: str = "custom",
         joints: Sequence[str] | None = None,
-        pairs: Iterable[tuple[int, int]] = (),
+        pairs: Iterable[tuple[int, int]] | None = None,
         root: int | None = None,
         centre: int | None = None,
         spine: tuple[int, int] | None = None,
         shoulders: tuple[int, int] | None = None,
         limbs: Mapping[str, Sequence[int]] | None = None,
     ) -> Skeleton:
-        """Anyone's skeleton, from the pairs of joints that a bone connects, in any order.
+        """Anyone's skeleton, from the pairs of joints that a bone connects, in any order and direction.
+
+        Published lists of edges often close circles. Then each joint keeps the shortest way to the root, of several the
+        one by lower joint numbers, and a warning names the edges that are left out.
 
         Args:
-            edges: V - 1 pairs of joint numbers that form a tree.
-            num_joints: V; counted from the edges if it is left out.
+            edges: pairs of joint numbers, from 0, that join all joints.
+            num_joints: V; if left out, counted from the names or else from the edges.
             name: what it is called.
             joints: names of the joints; ``joint_0`` … if left out.
-            pairs: (left, right) joints that a mirror exchanges.
+            pairs: (left, right) joints that a mirror exchanges; if left out, found in the names of the joints by
+                :func:`skelaug.sides.find_sides`. ``()`` for none.
             root: where the tree hangs; the centre if left out.
             centre: the joint to centre on; the root, else joint 0, if left out.
             spine: (lower, upper) joint of the spine.
             shoulders: (left, right) shoulder.
-            limbs: parts by name; one part, ``"body"``, if left out.
+            limbs: parts by name; if left out, found in the names of the joints by :func:`skelaug.limbs.find_limbs`;
+                one part, ``"body"``, where names do not tell.
 
         Raises:
-            ValueError: the edges are no tree, or a role is off.
+            ValueError: the edges count from 1, or leave joints apart (as those of two hands do), or a role is off.
+
+        Warns:
+            UserWarning: edges close circles; it names those left out.
 
         Example:
             >>> hand = Skeleton.from_edges([(0, 1), (1, 2), (0, 3), (3, 4)], name="two_fingers")
             >>> hand.parents
             (0, 0, 1, 0, 3)
+            >>> Skeleton.from_edges([(0, 1), (0, 2)], joints=["hip", "l_knee", "r_knee"]).pairs
+            ((1, 2),)
         """
         who = f"Skeleton.from_edges(name={name!r})"
-        bones = [_whole(who, "edges", edge, 2) for edge in _entries(who, "edges", edges)]
-        names = None if joints is None else _entries(who, "joints", joints)
-        highest = max(map(max, bones), default=0)
+        ends = [expect.wholes(who, "edges", edge, 2) for edge in expect.entries(who, "edges", edges)]
+        names = None if joints is None else expect.entries(who, "joints", joints)
         if num_joints is not None:
-            (v,) = _whole(who, "num_joints", (num_joints,))
+            (v,) = expect.wholes(who, "num_joints", (num_joints,))
         else:
-            v = highest + 1 if names is None else len(names)
+            v = max(map(max, ends), default=0) + 1 if names is None else len(names)
         if v < 1:
             raise ValueError(f"{who}: num_joints must be at least 1, got {num_joints}")
-        if min(map(min, bones), default=0) < 0 or highest >= v:
-            raise ValueError(f"{who}: edges must connect joints 0 … {v - 1}, got {sorted(bones)}")
-        root = _joint(who, "centre" if root is None else "root", root if root is not None else centre or 0, v)
-        centre = root if centre is None else centre
-        from scipy.sparse.csgraph import breadth_first_order  # here, because it takes long to import
-
-        connections = np.zeros((v, v))
-        connections[tuple(np.array(bones, dtype=int).reshape(-1, 2).T)] = 1
-        reached, parents = breadth_first_order(connections, root, directed=False)
-        unreached = sorted(set(range(v)) - set(reached.tolist()))
-        if unreached:
-            raise ValueError(f"{who}: edges must form one tree; no edge leads from root {root} to joints {unreached}")
-        parents[root] = root
-        if len(bones) != v - 1:
-            raise ValueError(
-                f"{who}: a tree of {v} joints has {v - 1} edges, got {len(bones)}; leave out what closes a circle"
-            )
-        return cls(
+        bones = check_edges(who, ends, v)
+        root = expect.joint(who, "centre" if root is None else "root", root if root is not None else centre or 0, v)
+        parents, left_out = spanning_tree(who, bones, v, root)
+        skeleton = cls(
             name,
             tuple(f"joint_{j}" for j in range(v)) if names is None else names,
-            tuple(parents.tolist()),
-            pairs,  # type: ignore[arg-type]
-            centre,
+            parents,
+            () if pairs is None else pairs,  # type: ignore[arg-type]
+            root if centre is None else centre,
             spine,
             shoulders,
             limbs,  # type: ignore[arg-type]
+        )
+        if left_out:
+            closing = f"{who}: edges {left_out} close circles and are left out; each joint keeps a shortest way to root"
+            warnings.warn(f"{closing} {root}", stacklevel=2)
+        if names is not None and pairs is None:
+            skeleton = replace(skeleton, pairs=find_sides(skeleton.joints).pairs)
+        if names is not None and limbs is None:
+            skeleton = replace(skeleton, limbs=find_limbs(skeleton.joints, parents, skeleton.pairs))
+        return skeleton
+
+    def subset(self, joints: Sequence[int | str], name: str | None = None) -> Skeleton:
+        """The skeleton of some of the joints, such as ntu25 without hand tips and thumbs.
+
+        A joint hangs on its nearest ancestor that is kept. Of joints without one, that nearest to the root becomes the
+        root, and the others hang on it. A pair, spine or shoulders of which one joint is dropped are dropped; the
+        centre becomes the kept joint nearest to it. Data follow by :func:`skelaug.remap`.
+
+        Args:
+            joints: names or numbers, in the order that they get.
+            name: what it is called; ``"<name>_subset"`` if left out.
+
+        Raises:
+            ValueError: no such joint, one that is named twice, or none at all.
+
+        Example:
+            >>> body = skeletons["smpl24"].subset(range(22))
+            >>> body.parents == skeletons["smpl22"].parents
+            True
+        """
+        who = f"Skeleton.subset(name={name!r})"
+        given = expect.entries(who, "joints", joints)
+        kept = [self.index(j) if isinstance(j, str) else expect.joint(who, "joints", j, len(self)) for j in given]
+        if not kept or len(set(kept)) < len(kept):
+            raise ValueError(f"{who}: joints must be distinct, at least one, got {given}")
+        place = {old: new for new, old in enumerate(kept)}
+        hops = self.hops()
+        root = kept[int(hops[self.root, kept].argmin())]
+        above = [next((a for a in self._path(j)[1:] if a in place and j != root), root) for j in kept]
+
+        def both(ends: tuple[int, int] | None) -> Any:
+            return None if ends is None or not place.keys() >= set(ends) else (place[ends[0]], place[ends[1]])
+
+        limbs = {part: tuple(place[j] for j in held if j in place) for part, held in self.limbs.items()}
+        return Skeleton(
+            f"{self.name}_subset" if name is None else name,
+            tuple(self.joints[j] for j in kept),
+            tuple(place[a] for a in above),
+            tuple(pair for pair in map(both, self.pairs) if pair),
+            int(hops[self.centre, kept].argmin()),
+            both(self.spine),
+            both(self.shoulders),
+            {part: held for part, held in limbs.items() if held},
         )
 
     def __len__(self) -> int:
@@ -286,86 +335,6 @@ class Skeleton:
         return cls(**data)
 
 
-class _Skeletons(Mapping[str, Skeleton]):
-    """The known skeletons by name: ours, then those that other packages registered (see :mod:`skelaug.plugins`)."""
-
-    def __init__(self, ours: Iterable[Skeleton]) -> None:
-        self.ours: Mapping[str, Skeleton] = MappingProxyType({skeleton.name: skeleton for skeleton in ours})
-        self._loaded = dict(self.ours)
-        self._plugins = plugins.Registry("skeletons", self.ours, _wrong_plugin)
-
-    def __getitem__(self, name: str) -> Skeleton:
-        skeleton: Skeleton | None = self.get(name)
-        if skeleton is None:
-            raise KeyError(
-                f"no skeleton {name!r}; known: {', '.join(self)}; skelaug.Skeleton.from_edges(…) makes your own"
-            )
-        return skeleton
-
-    def get(self, name: object, default: Any = None) -> Any:
-        """The skeleton of that name, or the default."""
-        if not isinstance(name, str):
-            return default
-        if name not in self._loaded:
-            plugin = self._plugins.find(name)
-            if plugin is None:
-                return default
-            self._loaded[name] = plugin
-        return self._loaded[name]
-
-    def holds(self, skeleton: Skeleton) -> bool:
-        """The skeleton is known by its name; nobody's package is loaded to find out."""
-        return self._loaded.get(skeleton.name) == skeleton
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([*self.ours, *self._plugins.names()])
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.get(name) is not None
-
-    def __repr__(self) -> str:
-        return f"skeletons({', '.join(self)})"
-
-
-def _entries(who: str, name: str, value: Any) -> tuple[Any, ...]:
-    """The entries of a sequence; a string is none."""
-    try:
-        if not isinstance(value, str | bytes | Mapping):
-            return tuple(value)
-    except TypeError:
-        pass
-    raise ValueError(f"{who}: {name} must be a sequence, got {value!r}")
-
-
-def _whole(who: str, name: str, value: Any, count: int | None = None) -> tuple[int, ...]:
-    """The whole numbers in ``value``, ``count`` of them if that is given."""
-    numbers = _entries(who, name, value)
-    if count is not None and len(numbers) != count:
-        raise ValueError(f"{who}: {name} must hold {count} joints, got {value!r}")
-    wrong = [number for number in numbers if isinstance(number, bool) or not isinstance(number, Integral)]
-    if wrong:
-        raise ValueError(f"{who}: {name} must hold whole numbers, got {wrong[0]!r}")
-    return tuple(map(int, numbers))
-
-
-def _joints(who: str, name: str, value: Any, v: int, count: int | None = None) -> tuple[int, ...]:
-    """The joints in ``value``, each below ``v``."""
-    joints = _whole(who, name, value, count)
-    wrong = [joint for joint in joints if not 0 <= joint < v]
-    if wrong:
-        raise ValueError(f"{who}: {name} must hold joints 0 … {v - 1}, got {wrong[0]}")
-    return joints
-
-
-def _joint(who: str, name: str, value: Any, v: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < v:
-        raise ValueError(f"{who}: {name} must be a joint 0 … {v - 1}, got {value!r}")
-    return int(value)
-
-
 def _plain(value: Any) -> Any:
     """Lists for tuples and a dict for a mapping, as YAML and JSON have them."""
     if isinstance(value, Mapping):
@@ -379,37 +348,34 @@ def _wrong_plugin(name: str, plugin: Any) -> str | None:
     return None if plugin.name == name else f"must be registered under the skeleton's name, {plugin.name!r}"
 
 
-_LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
-_ARM = ("collar", "shoulder", "elbow", "wrist", "hand", "thumb", "index", "pinky")
-
-
-def _from_words(name: str, bones: str, centre: str, spine: Sequence[str] = (), order: str = "") -> Skeleton:
-    """The skeleton of a tree in words, as ``assets/skeletons.toml`` explains them."""
-    parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in bones.split())
-    joints = tuple((order or " ".join(parent_of)).split())
-    limbs: dict[str, list[int]] = {part: [] for part in ("trunk", "left_arm", "right_arm", "left_leg", "right_leg")}
-    for j, joint in enumerate(joints):
-        side = next((s for s in ("left", "right") if s in joint), None)
-        part = "leg" if any(w in joint for w in _LEG) else "arm" if any(w in joint for w in _ARM) else None
-        limbs[f"{side}_{part}" if side and part else "trunk"].append(j)
-    pairs = [(j, joints.index(joint.replace("left", "right"))) for j, joint in enumerate(joints) if "left" in joint]
-    return Skeleton(
-        name,
-        joints,
-        tuple(joints.index(parent_of[joint]) for joint in joints),
-        tuple(pairs),
-        joints.index(centre),
-        tuple(map(joints.index, spine)) or None,  # type: ignore[arg-type]
-        next(pair for pair in pairs if "shoulder" in joints[pair[0]]),
-        limbs,  # type: ignore[arg-type]
-    )
-
-
-def _ours() -> Iterator[Skeleton]:
-    trees = tomllib.loads((resources.files("skelaug") / "assets" / "skeletons.toml").read_text(encoding="utf-8"))
-    for name, tree in trees.items():
-        yield _from_words(name, **trees.get(tree.pop("like", None), {}) | tree)
-
-
 #: The known skeletons by name.
-skeletons = _Skeletons(_ours())
+skeletons = Known(
+    "skeletons",
+    (Skeleton(**tree) for tree in trees.known()),
+    _wrong_plugin,
+    "skelaug.Skeleton.from_edges(…) makes your own",
+)
+
+
+def find_skeleton(given: Skeleton | str | Mapping[str, Any]) -> Skeleton:
+    """The skeleton that is meant: one itself, the name of a known one, or its plain form.
+
+    All that takes a skeleton asks here, mostly by ``skelaug.check.skeleton``.
+
+    Raises:
+        ValueError: no such skeleton, or the plain form is off.
+
+    Example:
+        >>> find_skeleton("coco17")
+        skeletons['coco17']
+    """
+    match given:
+        case Skeleton():
+            return given
+        case str() if given in skeletons:
+            return skeletons[given]
+        case Mapping() if given.keys() == {"skeleton"}:
+            return find_skeleton(given["skeleton"])
+        case Mapping():
+            return Skeleton.from_dict(given)
+    raise ValueError(skeletons.unknown(given))

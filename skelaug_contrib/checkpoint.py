@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from skelaug import Skeleton, files
+from skelaug import Skeleton, check, files
 from skelaug.errors import Refused
 from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
 from skelaug_contrib.pretrained import Pretrained
@@ -142,7 +142,7 @@ def export_encoder(
     path: str | Path,
     encoder: nn.Module,
     config: PretrainConfig,
-    skeleton: Skeleton,
+    skeleton: Skeleton | str,
     channels: int = 3,
     pretrained: Pretrained | None = None,
 ) -> None:
@@ -159,9 +159,10 @@ def export_encoder(
     Raises:
         OSError: see :func:`write`.
     """
-    data = config.data.resolved(skeleton)
+    bones = check.skeleton("export_encoder", skeleton)
+    data = config.data.resolved(bones)
     about: dict[str, Any] = {name: getattr(data, name) for name in ("frames", "center", "stream", "align", "size")}
-    about |= {"encoder": to_dict(config.encoder), "skeleton": skeleton.to_dict(), "channels": channels}
+    about |= {"encoder": to_dict(config.encoder), "skeleton": bones.to_dict(), "channels": channels}
     about |= {} if pretrained is None else {"pretrained": asdict(pretrained)}
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
     tensors = {

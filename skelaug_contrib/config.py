@@ -111,7 +111,7 @@ class EncoderConfig(Checked):
                 f"{len(self.widths)} widths and {len(self.strides)} strides"
             )
 
-    def build(self, skeleton: Skeleton, channels: int = 3) -> nn.Module:
+    def build(self, skeleton: Skeleton | str, channels: int = 3) -> nn.Module:
         """The encoder for a skeleton and this many coordinates, with fresh weights."""
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return encoders.build(skeleton=skeleton, channels=channels, **options)

@@ -170,7 +170,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     return out / "encoder.safetensors"
 
 
-def build_policy(config: PretrainConfig, skeleton: Skeleton, encoder: nn.Module) -> GrowingPolicy:
+def build_policy(config: PretrainConfig, skeleton: Skeleton | str, encoder: nn.Module) -> GrowingPolicy:
     """The growing policy of a configuration; edges start from the encoder's own graph, layer by layer."""
     method, stream = config.method, config.data.stream
     if method.released:
@@ -184,7 +184,7 @@ def build_policy(config: PretrainConfig, skeleton: Skeleton, encoder: nn.Module)
     return policy if method.views is None else policy[: method.views]
 
 
-def build_model(config: PretrainConfig, skeleton: Skeleton, channels: int = 3) -> HiCLR:
+def build_model(config: PretrainConfig, skeleton: Skeleton | str, channels: int = 3) -> HiCLR:
     """The method of a configuration, with fresh weights from torch's global generator.
 
     Example:

@@ -127,11 +127,11 @@ def test_a_name_that_nothing_has_is_refused(capsys: pytest.CaptureFixture[str]) 
 def test_a_skeleton_of_ones_own_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without sides, limbs or a spine; other commands refuse what cannot be found, and so does this one."""
     file = tmp_path / "chain.json"
-    file.write_text(json.dumps(Skeleton.from_edges([(0, 1), (1, 2)], name="chain").to_dict()))
+    file.write_text(json.dumps(Skeleton.from_edges([(0, 1), (1, 2)], name="chain", pairs=[(0, 2)]).to_dict()))
     assert main(["bench", *TINY, "--sections", "policy", "--skeleton", str(file)]) == 0
     assert "joints 3" in capsys.readouterr().out
     assert main(["bench", *TINY, "--sections", "policy", "--skeleton", "nobody"]) == 1
-    assert "--skeleton nobody: give one of ntu25" in capsys.readouterr().err
+    assert "--skeleton nobody: no skeleton 'nobody'; nearest: " in capsys.readouterr().err
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------

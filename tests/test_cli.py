@@ -230,7 +230,7 @@ def test_damaged_and_missing_files_are_explained(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--skeleton", "ntu26"], "--skeleton ntu26: give one of ntu25, kinect20"),
+        (["--skeleton", "ntu26"], "--skeleton ntu26: no skeleton 'ntu26'; nearest: ntu25"),
         (["--skeleton", "kinect20", "--policy", "best"], "--policy best: no preset 'best'; known: aimclr"),
         (["--skeleton", "kinect20", "--strong", "huge"], "strong must be one of 'mask'"),
         (["--skeleton", "kinect20", "--policy", "ctrgcn", "--strong", "all"], "unexpected keyword argument 'strong'"),

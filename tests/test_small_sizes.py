@@ -93,15 +93,10 @@ def test_a_joint_mask_on_one_joint_and_two_persons_with_nobody_drawn(fill: float
 def test_one_joint_has_a_skeleton_too() -> None:
     one = Skeleton("one", ("hip",), (0,))
     x = torch.randn(3, 3, 4, 1, 2)
-    members = [
-        T.Bone(one),
-        T.BoneMotion(one),
-        T.BoneLengthTransfer(one),
-        T.Center(one),
-        T.Mirror(one),
-        T.SwapSides(one),
-    ]
-    for transform in [*members, T.LimbMask(one), T.DropEdges(0.5, one), T.AddEdges(0.5, one)]:
+    members = [T.Bone(one), T.BoneMotion(one), T.BoneLengthTransfer(one), T.Center(one)]
+    with pytest.warns(UserWarning, match="no pairs"):
+        members += [T.Mirror(one), T.SwapSides(one)]
+    for transform in [*members, T.DropEdges(0.5, one), T.AddEdges(0.5, one)]:
         for data in batches(x):
             check(transform, data)
 

@@ -21,7 +21,7 @@ import torch
 from cases import SKELETON, make_batch
 
 import skelaug
-from skelaug import Skeleton, config, motion, plot, plugins, policies, skeletons, to_layout
+from skelaug import Skeleton, config, motion, plot, plugins, policies, relatives, skeletons, to_layout
 from skelaug import transforms as T
 
 PACKAGE = str(Path(skelaug.__file__).parent)
@@ -106,15 +106,21 @@ CALLS = [
     Call("Skeleton.from_edges", Skeleton.from_edges,
          {"edges": [(0, 1), (0, 2)], "num_joints": 3, "name": "x", "joints": ["a", "b", "c"], "pairs": [(1, 2)],
           "root": 0, "centre": 0, "spine": (0, 1), "shoulders": (1, 2), "limbs": {"all": [0, 1, 2]}},
-         {"name": "string", "num_joints": "None", "joints": "None", "pairs": "list, empty tensor", "root": "None",
+         {"name": "string", "num_joints": "None", "joints": "None", "pairs": "None, list, empty tensor", "root": "None",
           "centre": "None", "spine": "None", "shoulders": "None", "limbs": "None, mapping"},
          dict.fromkeys(("name", "joints", "pairs", "centre", "spine", "shoulders", "limbs", "num_joints"),
                        r"Skeleton.*(name|joints|pairs|centre|spine|shoulders|limbs|edges)")),
+    Call("Skeleton.subset", skeletons["ntu25"].subset, {"joints": ["neck", 3], "name": "x"},
+         {"name": "None, string"}, {"joints": r"Skeleton.subset.*joints|has no joint", "name": r"Skeleton\(.*name"}),
+    Call("remap", skelaug.remap,
+         {"x": torch.ones(1, 3, 2, 17, 1), "source": "coco17", "target": "ntu25", "fill": "nearest"},
+         {}, {"x": "remap"}),
+    Call("joint_map", relatives.joint_map, {"source": "coco17", "target": "ntu25", "fill": "nearest"}),
     Call("Skeleton.from_dict", Skeleton.from_dict, {"data": S.to_dict()}, {},
          {"data": r"Skeleton.from_dict: expected"}),
     Call("partitions", S.partitions, {"strategy": "spatial"}),
     Call("index", S.index, {"joint": "neck"}, {}, {"joint": "has no joint"}),
-    Call("skeletons", skeletons.__getitem__, {"name": "ntu25"}, {}, {"name": "(?s)no skeleton .*; known: ntu25"}),
+    Call("skeletons", skeletons.__getitem__, {"name": "ntu25"}, {}, {"name": "(?s)no skeleton .*known: ntu25"}),
     Call("resolve", config.resolve, {"policy": {"preset": "hiclr", "skeleton": "ntu25"}, "skeleton": S},
          {"skeleton": "None"},
          {"policy": r"resolve|from_dict|no preset|no such file", "skeleton": r"no skeleton|Skeleton.from_dict"}),

@@ -39,7 +39,7 @@ ORDER = """
     change
     gate
     plot preview
-    motion
+    motion relatives
     arrays
     workers
     random
@@ -49,7 +49,8 @@ ORDER = """
     functional
     check
     skeleton
-    plugins files ndarray host expect compile errors
+    trees known
+    plugins files ndarray host expect compile errors sides limbs edges
 """
 RANKS = {name: rank for rank, line in enumerate(ORDER.split("\n")) for name in line.split()}
 

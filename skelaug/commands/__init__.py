@@ -60,7 +60,7 @@ def find_skeleton(given: str) -> Skeleton:
         return skeletons[given]
     path = Path(given)
     if path.suffix != ".json" or not path.is_file():
-        raise Refused(f"--skeleton {given}: give one of {', '.join(skeletons)}, or an existing .json file")
+        raise Refused(f"--skeleton {given}: {skeletons.unknown(given)}; or give an existing .json file")
     try:
         return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

@@ -26,8 +26,8 @@ class DropEdges(Transform):
 
     Args:
         max_ratio: largest rate, in [0, 1].
-        graph: a Skeleton (its spatial partitions) or an adjacency ``(K, V, V)``, used where the batch has no graph of
-            its own.
+        graph: a Skeleton or the name of one (its spatial partitions) or an adjacency ``(K, V, V)``, used where the
+            batch has no graph of its own.
         layers: above 1, one graph for each of so many aggregation layers: ``(N, L, K, V, V)``.
         keep_self_loops: never drop the diagonal.
         p: probability per sample.
@@ -51,15 +51,15 @@ class DropEdges(Transform):
     def __init__(
         self,
         max_ratio: float = 0.1,
-        graph: Skeleton | Tensor | None = None,
+        graph: Skeleton | Tensor | str | None = None,
         layers: int = 1,
         keep_self_loops: bool = True,
         p: float = 1.0,
     ) -> None:
         super().__init__(p)
         self.max_ratio = check.number("DropEdges", "max_ratio", max_ratio, low=0, high=1)
-        self.graph = graph
-        self.register_buffer("_adjacency", adjacency("DropEdges", graph), persistent=False)
+        self.graph = check.skeleton("DropEdges", graph, "graph") if isinstance(graph, str) else graph
+        self.register_buffer("_adjacency", adjacency("DropEdges", self.graph), persistent=False)
         self.layers = check.count("DropEdges", "layers", layers)
         self.keep_self_loops = check.choice("DropEdges", "keep_self_loops", keep_self_loops, (True, False))
 
@@ -91,8 +91,8 @@ class AddEdges(Transform):
 
     Args:
         max_ratio: largest rate, in [0, 1].
-        graph: a Skeleton (its spatial partitions) or an adjacency ``(K, V, V)``, used where the batch has no graph of
-            its own.
+        graph: a Skeleton or the name of one (its spatial partitions) or an adjacency ``(K, V, V)``, used where the
+            batch has no graph of its own.
         layers: above 1, one graph for each of so many aggregation layers: ``(N, L, K, V, V)``.
         p: probability per sample.
 
@@ -115,12 +115,12 @@ class AddEdges(Transform):
     _adjacency: Tensor | None
 
     def __init__(
-        self, max_ratio: float = 0.05, graph: Skeleton | Tensor | None = None, layers: int = 1, p: float = 1.0
+        self, max_ratio: float = 0.05, graph: Skeleton | Tensor | str | None = None, layers: int = 1, p: float = 1.0
     ) -> None:
         super().__init__(p)
         self.max_ratio = check.number("AddEdges", "max_ratio", max_ratio, low=0, high=1)
-        self.graph = graph
-        self.register_buffer("_adjacency", adjacency("AddEdges", graph), persistent=False)
+        self.graph = check.skeleton("AddEdges", graph, "graph") if isinstance(graph, str) else graph
+        self.register_buffer("_adjacency", adjacency("AddEdges", self.graph), persistent=False)
         self.layers = check.count("AddEdges", "layers", layers)
 
     def base_graph(self, batch: SkeletonBatch) -> Tensor:

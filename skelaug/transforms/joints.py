@@ -106,9 +106,9 @@ class LimbMask(Transform):
     linear = True
     shapes = "mask: bool N 1 V"
 
-    def __init__(self, skeleton: Skeleton, limbs: int = 1, fill: float | str = 0.0, p: float = 1.0) -> None:
+    def __init__(self, skeleton: Skeleton | str, limbs: int = 1, fill: float | str = 0.0, p: float = 1.0) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("LimbMask", skeleton)
+        skeleton = self.skeleton = check.limbed("LimbMask", skeleton)
         parts = [joints for name, joints in skeleton.limbs.items() if name != "trunk"] or list(skeleton.limbs.values())
         self.limbs = check.choice("LimbMask", "limbs", limbs, range(1, len(parts) + 1))
         self._table = [[joint in part for joint in range(len(skeleton))] for part in parts]

@@ -50,14 +50,14 @@ class Mirror(Transform):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         axis: str = "x",
         label_map: Mapping[int, int] | None = None,
         p: float = 0.5,
         coords: Any = None,
     ) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("Mirror", skeleton)
+        self.skeleton = check.sided("Mirror", skeleton, "negates the axis alone")
         self.axis = check.choice("Mirror", "axis", axis, tuple(_AXES))
         self.coords = check.coordinates("Mirror", coords)
         self.label_map = None if label_map is None else check_label_map(label_map)
@@ -129,9 +129,9 @@ class SwapSides(Transform):
     moves_presence = True
     shapes = "joints: int<V N V"
 
-    def __init__(self, skeleton: Skeleton, p: float = 0.5) -> None:
+    def __init__(self, skeleton: Skeleton | str, p: float = 0.5) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("SwapSides", skeleton)
+        self.skeleton = check.sided("SwapSides", skeleton, "changes nothing")
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         return {"joints": mirrored(self.skeleton, len(batch), batch.device)}

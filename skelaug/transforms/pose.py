@@ -45,14 +45,14 @@ class Center(Transform):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         per: str = "frame",
         joint: int | str | None = None,
         p: float = 1.0,
         coords: Any = None,
     ) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("Center", skeleton)
+        skeleton = self.skeleton = check.skeleton("Center", skeleton)
         self.per = check.choice("Center", "per", per, ("frame", "clip"))
         self.joint, self.coords = joint, check.coordinates("Center", coords)
         if isinstance(joint, str) and joint not in skeleton.joints:
@@ -114,7 +114,7 @@ class Align(Transform):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         by: str = "shoulders",
         per: str = "frame",
         released: bool = False,
@@ -122,7 +122,7 @@ class Align(Transform):
         coords: Any = None,
     ) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("Align", skeleton)
+        skeleton = self.skeleton = check.skeleton("Align", skeleton)
         self.by = check.choice("Align", "by", by, ("shoulders", "spine"))
         self.per = check.choice("Align", "per", per, ("frame", "clip"))
         self.released = check.choice("Align", "released", released, (True, False))

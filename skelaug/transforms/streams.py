@@ -34,7 +34,7 @@ class Bone(Transform):
     moves_presence = True
     shapes = ""
 
-    def __init__(self, skeleton: Skeleton) -> None:
+    def __init__(self, skeleton: Skeleton | str) -> None:
         super().__init__()
         self.skeleton = check.skeleton("Bone", skeleton)
 
@@ -84,7 +84,7 @@ class BoneMotion(Transform):
     moves_presence = True
     shapes = ""
 
-    def __init__(self, skeleton: Skeleton) -> None:
+    def __init__(self, skeleton: Skeleton | str) -> None:
         super().__init__()
         self.skeleton = check.skeleton("BoneMotion", skeleton)
 

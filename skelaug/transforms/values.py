@@ -156,10 +156,10 @@ class BoneLengthTransfer(Transform):
     shapes = "lengths: N V M, paired: bool N M"
 
     def __init__(
-        self, skeleton: Skeleton, style: SkeletonBatch | Tensor | None = None, p: float = 1.0, coords: Any = None
+        self, skeleton: Skeleton | str, style: SkeletonBatch | Tensor | None = None, p: float = 1.0, coords: Any = None
     ) -> None:
         super().__init__(p)
-        self.skeleton = check.skeleton("BoneLengthTransfer", skeleton)
+        skeleton = self.skeleton = check.skeleton("BoneLengthTransfer", skeleton)
         self.style = as_style("BoneLengthTransfer", style)
         self.coords = check.coordinates("BoneLengthTransfer", coords)
         self._parents = skeleton.parents

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import skelaug
+from skelaug import check
 from skelaug.arrays import ArrayError, SequenceFile, StoredArray, array_names
 from skelaug.batch import SkeletonBatch
 from skelaug.missing import Missing, check_missing
@@ -74,7 +75,7 @@ class NpzSource:
 def from_npz(
     path: str | Path,
     out: str | Path,
-    skeleton: Skeleton | None = None,
+    skeleton: Skeleton | str | None = None,
     *,
     train_views: Sequence[int] | None = None,
     train_subjects: Sequence[int] | None = None,
@@ -95,7 +96,7 @@ def from_npz(
     Args:
         path: the file. It is never unpickled.
         out: the folder to write.
-        skeleton: of the data; may be left out where ``joint_names`` are those of a known skeleton.
+        skeleton: of the data, or its name; may be left out where ``joint_names`` are those of a known skeleton.
         train_views: views that train under ``xview``, the others test; 1 and 2 if left out.
         train_subjects: subjects that train under ``xsub``, the others test; those of odd number if left out.
         missing: how else ``x`` says that a joint was not observed, see :class:`~skelaug.SkeletonBatch`.
@@ -122,7 +123,8 @@ def from_npz(
     found.setdefault("length", found.pop("lengths", np.ones(count, np.int64)))
     columns = {name: to_ints(path, name, found[name]) for name in _NUMBERS if name in found}
     texts = {name: to_strings(path, name, found[name].tolist()) for name in _TEXTS if name in found}
-    bones = _skeleton(path, skeleton, texts.get("joint_names"))
+    given = None if skeleton is None else check.skeleton("from_npz", skeleton)
+    bones = _skeleton(path, given, texts.get("joint_names"))
     names = texts.get("name", tuple(f"clip_{i}" for i in range(count)))
     class_names = texts.get("class_names", tuple(f"class_{i}" for i in range(columns["label"].max() + 1)))
     splits = _splits(path, columns, train_views, train_subjects)

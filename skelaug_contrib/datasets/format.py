@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skelaug import check
 from skelaug.arrays import ArrayError
 from skelaug.files import Output
 from skelaug.skeleton import Skeleton
@@ -175,7 +176,7 @@ def write(
     label: npt.ArrayLike,
     names: Sequence[str],
     class_names: Sequence[str],
-    skeleton: Skeleton,
+    skeleton: Skeleton | str,
     subject: npt.ArrayLike | None = None,
     view: npt.ArrayLike | None = None,
     episode: npt.ArrayLike | None = None,
@@ -199,7 +200,7 @@ def write(
         label: ``(S,)`` class index, from 0.
         names: S names of clips.
         class_names: names of the classes.
-        skeleton: of the V joints.
+        skeleton: of the V joints, or its name.
         subject: ``(S,)`` who acts.
         view: ``(S,)`` which camera.
         episode: ``(S,)`` which repetition.
@@ -218,7 +219,7 @@ def write(
         FileExistsError: the folder exists, or holds what is no part of a prepared data set.
         OSError: the disk is full, or the folder cannot be written.
     """
-    path = Path(path).resolve()
+    path, skeleton = Path(path).resolve(), check.skeleton("write", skeleton)
     given = {"length": length, "label": label, "subject": subject, "view": view, "episode": episode}
     columns = {name: to_ints(path, name, column) for name, column in given.items() if column is not None}
     indices = _to_splits(path, splits or {})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from skelaug import plot
+from skelaug import check, plot
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.facts import Floats
 from skelaug_contrib.datasets.findings import SHORT, Findings
@@ -35,7 +35,7 @@ def draw(dataset: PreparedDataset, found: Findings, *, up: str = "y") -> Iterato
     yield "clips", _sheet(dataset, up)
 
 
-def bone_spread(x: Floats, skeleton: Skeleton) -> Floats:
+def bone_spread(x: Floats, skeleton: Skeleton | str) -> Floats:
     """How much each bone's length changes within a clip: its standard deviation over its mean.
 
     A body does not change its bones: this is the noise of the sensor, or of who fitted the skeleton.
@@ -53,7 +53,7 @@ def bone_spread(x: Floats, skeleton: Skeleton) -> Floats:
         >>> bool(bone_spread(clip, skelaug.skeletons["ntu25"]).max() < 1e-4)
         True
     """
-    child, parent = np.array(skeleton.bones).T
+    child, parent = np.array(check.skeleton("bone_spread", skeleton).bones).T
     body = x[..., 0].astype(np.float64)
     body = body[:, (body != 0).any((0, 2))]
     length = np.linalg.norm(body[:, :, child] - body[:, :, parent], axis=0)

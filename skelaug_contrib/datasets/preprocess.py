@@ -22,7 +22,7 @@ _ALIGN: dict[str, dict[str, Any]] = {
 
 
 def preparation(
-    skeleton: Skeleton,
+    skeleton: Skeleton | str,
     frames: int | None,
     center: str = "clip",
     stream: str = "joint",
@@ -35,7 +35,7 @@ def preparation(
     dropout draws.
 
     Args:
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         frames: T of the result: each clip's frames from the first to the last in which anybody is there, resized by
             linear interpolation. None keeps the data's T and padding.
         center: ``"clip"``: the centre joint of the clip's first frame goes to the origin, so paths stay. ``"frame"``:
@@ -66,7 +66,7 @@ def preparation(
         >>> prepare(skelaug.SkeletonBatch(torch.randn(8, 3, 300, 25, 2))).x.shape
         torch.Size([8, 3, 50, 25, 2])
     """
-    check.skeleton("preparation", skeleton)
+    skeleton = check.skeleton("preparation", skeleton)
     check.choice("preparation", "center", center, ("clip", "frame", "none"))
     check.choice("preparation", "stream", stream, ("joint", "bone", "motion", "bone_motion"))
     check.choice("preparation", "align", align, (None, *_ALIGN))

@@ -16,12 +16,12 @@ __all__ = ["DSTA", "STGCN", "PersonEncoder", "build", "people", "sync_batch_norm
 _ENCODERS: dict[str, type[PersonEncoder]] = {"stgcn": STGCN, "dsta": DSTA}
 
 
-def build(name: str, skeleton: Skeleton, **options: Any) -> PersonEncoder:
+def build(name: str, skeleton: Skeleton | str, **options: Any) -> PersonEncoder:
     """An encoder by name.
 
     Args:
         name: ``"stgcn"`` or ``"dsta"``.
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         **options: of its constructor; those that are ``None`` keep their default.
 
     Raises:
@@ -39,4 +39,4 @@ def build(name: str, skeleton: Skeleton, **options: Any) -> PersonEncoder:
     for option in chosen:
         if option not in allowed:
             raise TypeError(f"build({name!r}, {option}=…): {name} has no such option; it has {', '.join(allowed)}")
-    return encoder(skeleton, **chosen)
+    return encoder(check.skeleton("build", skeleton), **chosen)

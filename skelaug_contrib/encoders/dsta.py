@@ -41,7 +41,7 @@ class DSTA(PersonEncoder):
     Kaiming-normal (fan out), biases at 0.
 
     Args:
-        skeleton: of the data.
+        skeleton: of the data, or its name.
         channels: coordinates a joint.
         blocks: (channels in, channels out, width of queries and keys, stride along the frames) of each; the last
             channels out are D.
@@ -66,7 +66,7 @@ class DSTA(PersonEncoder):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         channels: int = 3,
         blocks: Sequence[Sequence[int]] = _PAPER,
         heads: int = 3,
@@ -74,7 +74,8 @@ class DSTA(PersonEncoder):
         dropout: float = 0.5,
         persons: str = "present",
     ) -> None:
-        v = len(check.skeleton("DSTA", skeleton))
+        skeleton = check.skeleton("DSTA", skeleton)
+        v = len(skeleton)
         check.count("DSTA", "channels", channels)
         check.count("DSTA", "heads", heads)
         specs = _specs(blocks)

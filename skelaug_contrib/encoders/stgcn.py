@@ -31,7 +31,7 @@ class STGCN(PersonEncoder):
     training collapses where the queue is small (all features alike, loss ln(1 + K), seen at K = 384).
 
     Args:
-        skeleton: of the data; its ``partitions()`` are the base graph.
+        skeleton: of the data, or its name; its ``partitions()`` are the base graph.
         channels: coordinates a joint.
         widths: channels of each block; the last is D.
         strides: of each block along the frames; ``None``: 2 at blocks 5 and 8 of ten blocks, else 1 everywhere.
@@ -55,7 +55,7 @@ class STGCN(PersonEncoder):
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        skeleton: Skeleton | str,
         channels: int = 3,
         widths: Sequence[int] = _PAPER,
         strides: Sequence[int] | None = None,
@@ -63,7 +63,7 @@ class STGCN(PersonEncoder):
         dropout: float = 0.5,
         persons: str = "present",
     ) -> None:
-        check.skeleton("STGCN", skeleton)
+        skeleton = check.skeleton("STGCN", skeleton)
         check.count("STGCN", "channels", channels)
         widths = _counts("widths", widths)
         if strides is None:

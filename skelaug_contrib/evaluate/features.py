@@ -119,7 +119,7 @@ class Coordinates(nn.Module):
         torch.Size([2, 1500])
     """
 
-    def __init__(self, skeleton: Skeleton | None = None) -> None:
+    def __init__(self, skeleton: Skeleton | str | None = None) -> None:
         super().__init__()
         self.shoulders = None if skeleton is None else check.skeleton("Coordinates", skeleton).shoulders
         if skeleton is not None and self.shoulders is None:

@@ -342,7 +342,8 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match=r"must have 2 or 3 coordinates, got shape \(4, 12, 25, 2\)"):
         aimclr.shear(clip(c=4))
     with pytest.raises(
-        ValueError, match=r"aimclr.random_spatial_flip\(skeleton='ntu'\): no skeleton 'ntu'; known: ntu25"
+        ValueError,
+        match=r"aimclr.random_spatial_flip\(skeleton='ntu'\): no skeleton 'ntu'; nearest: ntu25; known: ntu25",
     ):
         aimclr.random_spatial_flip(x, skeleton="ntu")
     with pytest.raises(ValueError, match=r"aimclr.with_options\(skeleton=25\): no skeleton 25; known: ntu25"):

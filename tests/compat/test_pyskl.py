@@ -443,7 +443,7 @@ _GRAPH = policies.hiclr(SKELETON, "edges")
         (
             {"policy": "hiclr", "skeleton": "ntu"},
             ValueError,
-            r"SkelAug\(skeleton='ntu'\): no skeleton 'ntu'; known: ntu25",
+            r"SkelAug\(skeleton='ntu'\): no skeleton 'ntu'; nearest: ntu25; known: ntu25",
         ),
         ({"policy": "hiclr", "skeleton": 25}, ValueError, r"SkelAug\(skeleton=25\): no skeleton 25; known: ntu25"),
         ({"policy": "hiclr", "skeleton": "ntu25", "view": "weak"}, ValueError, "one of 'basic', 'normal', 'strong' or"),

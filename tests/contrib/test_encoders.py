@@ -537,6 +537,6 @@ def test_bad_arguments_are_explained(make: Callable[[], Any], message: str) -> N
 
 def test_bad_types_are_explained() -> None:
     with pytest.raises(TypeError, match="skeleton must be a Skeleton"):
-        STGCN("ntu25")  # type: ignore[arg-type]
+        STGCN(25)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="people must be an int64 tensor"):
         stgcn()(clips(2), [0, 1])  # type: ignore[arg-type]

@@ -246,7 +246,7 @@ def test_joints_in_another_order_are_noticed(source: dict[str, Any], tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--skeleton", "ntu26"), "--skeleton ntu26: give one of ntu25"),
+        (("--skeleton", "ntu26"), "--skeleton ntu26: no skeleton 'ntu26'; nearest: ntu25"),
         (("--skeleton", "ntu25"), "x has 20 joints, skeleton 'ntu25' has 25"),
         (("--train-views", "7"), "xview with view 7 to train leaves one side empty; there are 0, 1, 2, 3"),
         (("--train-subjects", "1,2,3,4"), "leaves one side empty"),

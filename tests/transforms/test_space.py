@@ -371,7 +371,7 @@ def test_a_person_whose_joint_is_lost_stays_where_it_is() -> None:
         (lambda: T.Rotate(None), r"Rotate\(degrees=None\)"),
         (lambda: T.Scale(2), r"Scale\(factor=2\): factor must be a \(low, high\) pair ≥ 0, got 2"),
         (lambda: T.Scale((-1, 1)), r"Scale\(factor=\(-1, 1\)\)"),
-        (lambda: T.Mirror("ntu25"), "skeleton must be a Skeleton, such as skelaug.skeletons"),
+        (lambda: T.Mirror(25), "skeleton must be a Skeleton or the name of one, such as 'ntu25'"),
         (lambda: T.Mirror(SKELETON, axis="w"), r"Mirror\(axis='w'\)"),
         (lambda: T.RandomMove(nodes=1), r"RandomMove\(nodes=1\): nodes must be a whole number ≥ 2, got 1"),
         (lambda: T.Center(SKELETON, joint="nose"), "has no joint 'nose'; its joints are hip, neck"),

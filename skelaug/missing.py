@@ -90,7 +90,7 @@ def finite_joints(x: Tensor) -> Tensor | None:
     # A sum of finite values may overflow, so that only a finite sum is an answer.
     if readable(x) and (bool(x.detach().sum().isfinite()) or bool(x.detach().isfinite().all())):
         return None
-    return x.isfinite().all(1)
+    return (x.detach() * 0).sum(1) == 0  # NaN for what is not finite; fewer kernels than isfinite takes
 
 
 def told_joints(x: Tensor, missing: Missing) -> Tensor | None:

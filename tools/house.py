@@ -47,7 +47,7 @@ ORDER = """
     functional
     check
     skeleton
-    plugins files ndarray host expect compile errors
+    plugins files ndarray host expect compile errors sides
 """
 RANKS = {name: rank for rank, line in enumerate(ORDER.split("\n")) for name in line.split()}
 

@@ -1,0 +1,80 @@
+"""``skelaug prepare`` with files that do not say all about themselves: what the user adds, and what is said to them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skelaug.cli import main
+from skelaug_contrib.datasets import PreparedDataset
+
+Capture = pytest.CaptureFixture[str]
+
+
+def prepared(*arguments: object) -> PreparedDataset:
+    """What ``skelaug prepare`` wrote; the third argument is the folder."""
+    assert main(["prepare", *map(str, arguments), *([] if arguments[0] == "npz" else ["--workers", "0"])]) == 0
+    return PreparedDataset.open(str(arguments[2]))
+
+
+def refused(capsys: Capture, *arguments: object) -> str:
+    """What it said."""
+    capsys.readouterr()
+    assert main(["prepare", *map(str, arguments), "--workers", "0"]) == 1
+    assert not Path(str(arguments[2])).exists()
+    return capsys.readouterr().err
+
+
+# --- BVH --------------------------------------------------------------------------------------------------------------
+
+BVH = """HIERARCHY
+ROOT Hips
+{
+OFFSET 0 0 0
+CHANNELS 3 Xposition Yposition Zposition
+JOINT LeftFoot
+{
+OFFSET 0.1 -0.9 0
+}
+JOINT Head
+{
+OFFSET 0 0.8 0
+}
+}
+MOTION
+Frames: 2
+Frame Time: 0.1
+0 0.9 0
+0 0.9 0
+"""
+
+
+def test_bvh_in_metres(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "1.bvh").write_text(BVH)
+    small = prepared("bvh", tmp_path, tmp_path / "small")
+    said = capsys.readouterr().out
+    assert "1 of 1 clips have bodies of 1.7 cm, outside 0.5 … 3 m" in said and "--scale 1 " in said
+    assert "left or right without a counterpart" in said and "LeftFoot" in said
+    assert json.loads((small.path / "report.json").read_text())["findings"]["sizes"] == {"1": 0.017}
+    large = prepared("bvh", tmp_path, tmp_path / "large", "--scale", "1")
+    assert "size" not in (said := capsys.readouterr().out) and "--scale" not in said
+    np.testing.assert_allclose(large.x[0, 1, 0, :, 0], [0.9, 0, 1.7], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "metre"])
+def test_a_scale_is_a_number_above_0(scale: str, tmp_path: Path, capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["prepare", "bvh", str(tmp_path), str(tmp_path / "out"), f"--scale={scale}"])
+    assert "must be a number above 0" in capsys.readouterr().err
+
+
+def test_one_bvh_file(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "jump.bvh").write_text(BVH)
+    assert prepared("bvh", tmp_path / "jump.bvh", tmp_path / "out", "--scale", "1").names == ("jump",)
+    (tmp_path / "bad.bvh").write_text("junk")
+    said = refused(capsys, "bvh", tmp_path / "bad.bvh", tmp_path / "bad")
+    assert "bad.bvh: is no BVH: it has no line MOTION" in said
+    assert "is a file; expected a folder" in refused(capsys, "ntu60", tmp_path / "jump.bvh", tmp_path / "bad")

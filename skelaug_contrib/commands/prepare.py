@@ -17,13 +17,15 @@ import numpy as np
 from tqdm import tqdm
 
 from skelaug.commands import Refused, find_skeleton, positive, whole
+from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
-from skelaug_contrib.datasets.findings import BODIES, lengths
+from skelaug_contrib.datasets.findings import BODIES, PLANAR, lengths
 from skelaug_contrib.datasets.sources import SOURCES
 
 __all__ = ["add_arguments", "describe", "run"]
 
-_OWN = ("scale",)  # arguments of sources
+_OWN = ("scale", "joints", "scores")  # arguments of sources
+_XY_SCORE = 3  # channels
 _SCALES = (1.0, 0.001, 0.01, 0.0254, 0.1, 0.3048)  # metre, millimetre, centimetre, inch, decimetre, foot
 
 
@@ -74,6 +76,16 @@ def _add_own(kind: str, parser: ArgumentParser) -> None:
             default=0.01,
             help="metres of one unit in the files: 0.01 for centimetres, 1 for metres, 0.0254 for inches",
         )
+    if kind in ("aimclr", "pyskl"):
+        what = "name of a known skeleton, or a .json file as Skeleton.to_dict writes it; that of the V joints"
+        parser.add_argument("--skeleton", dest="joints", type=_skeleton, default="ntu25", help=what)
+    if kind == "pyskl":
+        parser.add_argument(
+            "--no-scores",
+            dest="scores",
+            action="store_false",
+            help="leave out the scores of joints; else they are the last channel: x, y, score",
+        )
 
 
 def _add_common(parser: ArgumentParser) -> None:
@@ -98,6 +110,13 @@ def _numbers(text: str) -> list[int]:
     if not re.fullmatch(r"\d+(,\d+)*", text):
         raise ArgumentTypeError(f"must look like 1,2,5, got {text!r}")
     return [int(number) for number in text.split(",")]
+
+
+def _skeleton(text: str) -> Skeleton:
+    try:
+        return find_skeleton(text)
+    except Refused as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _scale(text: str) -> float:
@@ -137,6 +156,8 @@ def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> Non
         except WorkerDied as error:
             raise Refused(str(error)) from error
     print(describe(dataset))
+    if own.get("scores") and dataset.x.shape[1] == _XY_SCORE and dataset.skeleton.name in PLANAR:
+        print("channels: x, y, score; a joint that was not found is 0 (--no-scores leaves the score out)")
     lines = _report(dataset)
     print("\n".join([*lines, f"wrote {out}" + (" (report.json there names each)" if lines else "")]))
     if "scale" in own and (other := _better_scale(dataset, own["scale"])) is not None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contrib.sources import raw
 
+import skelaug
 from skelaug.cli import main
 from skelaug_contrib.datasets import PreparedDataset
 
@@ -78,3 +80,34 @@ def test_one_bvh_file(tmp_path: Path, capsys: Capture) -> None:
     said = refused(capsys, "bvh", tmp_path / "bad.bvh", tmp_path / "bad")
     assert "bad.bvh: is no BVH: it has no line MOTION" in said
     assert "is a file; expected a folder" in refused(capsys, "ntu60", tmp_path / "jump.bvh", tmp_path / "bad")
+
+
+# --- arrays and annotations -------------------------------------------------------------------------------------------
+
+
+def test_pyskl_with_another_skeleton_and_scores(tmp_path: Path, capsys: Capture) -> None:
+    raw.pyskl_scores_tree(tmp_path)
+    assert "--skeleton): coco17" in refused(capsys, "pyskl", tmp_path, tmp_path / "out")
+    data = prepared("pyskl", tmp_path / "anno.pkl", tmp_path / "out", "--skeleton", "coco17")
+    assert data.x.shape == (2, 3, 5, 17, 2) and data.skeleton.name == "coco17" and list(data.splits) == ["split1"]
+    assert "channels: x, y, score" in (said := capsys.readouterr().out) and "size:" not in said
+    flat = prepared("pyskl", tmp_path, tmp_path / "flat", "--skeleton", "coco17", "--no-scores")
+    assert flat.x.shape[1] == 2 and "keypoint_score is left out" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["prepare", "pyskl", str(tmp_path), str(tmp_path / "x"), "--skeleton", "coco"])
+    assert "coco17" in capsys.readouterr().err
+
+
+def test_arrays_by_the_names_of_st_gcn(tmp_path: Path, capsys: Capture) -> None:
+    raw.stgcn_tree(tmp_path)
+    data = prepared("aimclr", tmp_path, tmp_path / "out")
+    assert len(data) == 3 and list(data.splits) == ["given"]
+    for part in ("train", "val"):
+        (tmp_path / f"{part}_data.npy").write_bytes((tmp_path / f"{part}_data_joint.npy").read_bytes())
+    said = refused(capsys, "aimclr", tmp_path, tmp_path / "twice")
+    assert "holds clips twice, as data.npy and data_joint.npy" in said
+    bones = skelaug.Skeleton("own", skelaug.skeletons["ntu25"].joints, (0, *range(24)))
+    (tmp_path / "own.json").write_text(json.dumps(bones.to_dict()))
+    for file in tmp_path.glob("*_data.npy"):
+        file.unlink()
+    assert prepared("aimclr", tmp_path, tmp_path / "own", "--skeleton", tmp_path / "own.json").skeleton == bones

@@ -166,12 +166,16 @@ def _pairs(motion: Motion) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]
     torn = torn_pairs(sides, motion.parents)
     notes = []
     if sides.alone:
-        names = ", ".join(motion.joints[i] for i in sides.alone)
+        names = _some([motion.joints[i] for i in sides.alone])
         notes.append(f"left or right without a counterpart, so a mirror leaves them where they are: {names}")
     if torn:
-        names = ", ".join(f"{motion.joints[left]} and {motion.joints[right]}" for left, right in torn)
+        names = _some([f"{motion.joints[left]} and {motion.joints[right]}" for left, right in torn])
         notes.append(f"left and right, but of parents that are no pair, so a mirror does not exchange them: {names}")
     return tuple(pair for pair in sides.pairs if pair not in torn), tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(name[:60] for name in names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def parse(data: bytes) -> Motion:

@@ -19,9 +19,10 @@ import torch
 
 import skelaug
 from skelaug_contrib.datasets.sources import SOURCES, Fault, Recording, Source
-from skelaug_contrib.datasets.sources.arrays import _annotations, _labels
+from skelaug_contrib.datasets.sources.arrays import _labels
 from skelaug_contrib.datasets.sources.bvh import _classes, _skeleton
 from skelaug_contrib.datasets.sources.pkummd import _layout
+from skelaug_contrib.datasets.sources.pyskl import _annotations
 from skelaug_contrib.datasets.sources.utkinect import _labels as _utkinect_labels
 
 NOISE = np.random.default_rng(0)
@@ -316,6 +317,29 @@ def pyskl_tree(folder: Path) -> list[Expected]:
     return array_recordings(NTU_NAMES, parts, known=True)
 
 
+def pyskl_scores_tree(folder: Path) -> list[Expected]:
+    """Two dimensions with scores, in the words of other sets: train1 and test1."""
+    clips = motion("coco17", 2, 5, seed=80)[..., :2, 0] * 100
+    scores = np.linspace(0.1, 1, 2 * 5 * 17, dtype=np.float32).reshape(2, 5, 17)
+    scores[0, 2, 3] = 0
+    annotations = [
+        {"frame_dir": name, "label": i, "keypoint": clips[None, i], "keypoint_score": scores[None, i]}
+        for i, name in enumerate("ab")
+    ]
+    content = {"split": {"train1": ["a"], "test1": ["b"]}, "annotations": annotations}
+    (folder / "anno.pkl").write_bytes(pickle.dumps(content, 4))
+    x = np.concatenate([clips, scores[..., None]], -1)
+    x[0, 2, 3] = 0
+    return [Expected(n, ctvm(x[i], 2), i, parts={"split1": p}) for i, n, p in ((0, "a", "train"), (1, "b", "test"))]
+
+
+def stgcn_tree(folder: Path) -> list[Expected]:
+    expected = aimclr_tree(folder)
+    for part in ("train", "val"):
+        (folder / f"{part}_position.npy").rename(folder / f"{part}_data_joint.npy")
+    return expected
+
+
 TREES: dict[str, Callable[[Path], list[Expected]]] = {
     "ntu60": ntu_tree,
     "ntu120": lambda folder: ntu_tree(folder, sixty=False),
@@ -329,7 +353,9 @@ TREES: dict[str, Callable[[Path], list[Expected]]] = {
     "aimclr": aimclr_tree,
     "ctrgcn": ctrgcn_tree,
     "ctrgcn, compressed": lambda folder: ctrgcn_tree(folder, compressed=True),
+    "aimclr, by the names of ST-GCN": stgcn_tree,
     "pyskl": pyskl_tree,
+    "pyskl, scores": pyskl_scores_tree,
 }
 
 #: Small trees of one kind each, for damage: a function that writes one, and the files in it that are damaged.
@@ -355,14 +381,21 @@ TINY: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     "aimclr": (aimclr_tree, ["train_position.npy", "train_label.pkl"]),
     "ctrgcn": (ctrgcn_tree, ["NTU60_CV.npz"]),
     "ctrgcn, compressed": (lambda folder: ctrgcn_tree(folder, compressed=True), ["NTU60_CV.npz"]),
+    "aimclr, by the names of ST-GCN": (stgcn_tree, ["val_data_joint.npy"]),
     "pyskl": (pyskl_tree, ["ntu60_3danno.pkl"]),
+    "pyskl, scores": (pyskl_scores_tree, ["anno.pkl"]),
 }
+
+
+#: What a user has to say of a tree.
+OPTIONS: dict[str, dict[str, Any]] = {"pyskl, scores": {"joints": "coco17"}}
 
 
 def source(name: str, folder: Path, **options: Any) -> Source:
     """A source, which has forgotten what it knew of the folder."""
     for cache in (_annotations, _labels, _classes, _skeleton, _layout, _utkinect_labels):
         cache.cache_clear()
+    options = OPTIONS.get(name, {}) | options
     return SOURCES[name.split(",")[0]](folder, **options)
 
 

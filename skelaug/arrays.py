@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from skelaug import files
 from skelaug.batch import SkeletonBatch
 from skelaug.layout import to_layout
 
@@ -137,12 +138,18 @@ def array_names(path: str | Path) -> list[str]:
         ArrayError: it is no such file.
         OSError: it cannot be read.
     """
+    _refuse_pointer(Path(path))
     with _readable(f"{path}: not a readable .npz file", OSError), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 def _where(path: Path, name: str | None) -> str:
     return str(path) if name is None else f"{path}[{name!r}]"
+
+
+def _refuse_pointer(path: Path) -> None:
+    if files.is_pointer(path):
+        raise ArrayError(f"{path}: {files.POINTER}")
 
 
 @contextmanager
@@ -160,6 +167,7 @@ def _readable(complaint: str, *others: type[Exception]) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path, name: str | None) -> Iterator[tuple[IO[bytes], int, int | None]]:
     """The bytes of an array file, their number, and where in ``path`` they begin; None where they are compressed."""
+    _refuse_pointer(path)
     with ExitStack() as stack:
         raw = stack.enter_context(path.open("rb"))
         if name is None:

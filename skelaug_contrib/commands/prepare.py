@@ -21,6 +21,7 @@ from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
 from skelaug_contrib.datasets.findings import BODIES, PLANAR, lengths
 from skelaug_contrib.datasets.sources import SOURCES
+from skelaug_contrib.datasets.splits import ALL
 
 __all__ = ["add_arguments", "describe", "run"]
 
@@ -176,6 +177,8 @@ def describe(dataset: PreparedDataset) -> str:
     lines = [f"{', '.join(counts)}; skeleton {dataset.skeleton.name}"]
     for protocol, parts in dataset.splits.items():
         lines.append(f"{protocol}: " + ", ".join(f"{part} {len(indices)}" for part, indices in parts.items()))
+    if not dataset.splits:
+        lines.append(f"{ALL}: train {len(dataset)}; no protocol has a test part")
     return "\n".join(lines)
 
 

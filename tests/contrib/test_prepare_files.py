@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contrib.sources import raw
+from runs import tiny
 
 import skelaug
+from skelaug.arrays import ArrayError
 from skelaug.cli import main
 from skelaug_contrib.datasets import PreparedDataset
+from skelaug_contrib.train import pretrain
 
 Capture = pytest.CaptureFixture[str]
 
@@ -111,3 +114,16 @@ def test_arrays_by_the_names_of_st_gcn(tmp_path: Path, capsys: Capture) -> None:
     for file in tmp_path.glob("*_data.npy"):
         file.unlink()
     assert prepared("aimclr", tmp_path, tmp_path / "own", "--skeleton", tmp_path / "own.json").skeleton == bones
+
+
+# --- protocols --------------------------------------------------------------------------------------------------------
+
+
+def test_a_set_without_protocols_can_be_pretrained(tmp_path: Path, capsys: Capture) -> None:
+    for i in range(8):
+        (tmp_path / f"{i}.bvh").write_text(BVH.replace("\n0 0.9 0\n", f"\n{i} 0.9 0\n"))
+    data = prepared("bvh", tmp_path, tmp_path / "data", "--scale", "1")
+    assert "all: train 8; no protocol has a test part" in capsys.readouterr().out
+    with pytest.raises(ArrayError, match="has no protocol 'xsub'; its protocols: none, so 'all' alone can be named"):
+        pretrain(tiny(data.path, max_steps=1), tmp_path / "run")
+    assert pretrain(tiny(data.path, max_steps=2, data__protocol="all"), tmp_path / "run").is_file()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from skelaug.arrays import ArrayError
+from skelaug.files import POINTER, is_pointer
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
 __all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "every", "find", "guarded", "load", "name_of", "shown", "without_path"]
@@ -87,7 +88,7 @@ def load(path: Path, limit: int = MAX_BYTES) -> bytes:
     """The bytes of a file.
 
     Raises:
-        Broken: it is empty, no plain file, or larger than ``limit`` bytes.
+        Broken: it is empty, no plain file, a Git LFS pointer, or larger than ``limit`` bytes.
         OSError: it cannot be read.
     """
     with open(path, "rb", opener=_open) as file:
@@ -99,6 +100,8 @@ def load(path: Path, limit: int = MAX_BYTES) -> bytes:
         data = file.read(status.st_size)
     if not data:
         raise Broken("is empty")
+    if is_pointer(data):
+        raise Broken(f"{path.name} {POINTER}")  # it may be read on behalf of another file
     return data
 
 

@@ -304,6 +304,12 @@ class SequenceFile:
 def _choose(path: Path, member: str | None) -> tuple[str, Any]:
     """The array of a ``.npz`` that is meant, and its lengths if it has some."""
     names = array_names(path)
+    if "poses" in names and {"trans", "betas"} & set(names) and (member == "poses" or {"x", member}.isdisjoint(names)):
+        raise ArrayError(
+            f"{path}: looks like a file of AMASS: its 'poses' are angles of joints, not coordinates, and cannot be "
+            f"augmented as such. Let a body model (such as the package smplx) give the joints' positions, and save "
+            f"those as x (N, C, T, V, M)"
+        )
     lengths = next((StoredArray.open(path, name).load() for name in _LENGTHS if name in names), None)
     if member is None:
         found = ["x"] if "x" in names else [name for name in names if name not in _LENGTHS]

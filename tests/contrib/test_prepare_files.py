@@ -127,3 +127,42 @@ def test_a_set_without_protocols_can_be_pretrained(tmp_path: Path, capsys: Captu
     with pytest.raises(ArrayError, match="has no protocol 'xsub'; its protocols: none, so 'all' alone can be named"):
         pretrain(tiny(data.path, max_steps=1), tmp_path / "run")
     assert pretrain(tiny(data.path, max_steps=2, data__protocol="all"), tmp_path / "run").is_file()
+
+
+# --- what is done with them -------------------------------------------------------------------------------------------
+
+
+def test_views_of_a_prepared_folder(tmp_path: Path, capsys: Capture) -> None:
+    for i in range(2):
+        (tmp_path / f"{i}.bvh").write_text(BVH if i else BVH.replace("Frames: 2", "Frames: 3") + "0 0.9 0\n")
+    data = prepared("bvh", tmp_path, tmp_path / "data", "--scale", "1")
+    assert main(["views", str(data.path), "--out", str(tmp_path / "views")]) == 0
+    assert "lengths from the file" in capsys.readouterr().out
+    about = json.loads((tmp_path / "views" / "views.json").read_text())
+    assert about["sequences"] == 2 and about["skeleton"] == json.loads(json.dumps(data.skeleton.to_dict()))
+    view = np.load(tmp_path / "views" / f"0_{about['views'][0]}.npy")
+    assert view.shape[0] == 2 and view.shape[3] == 3
+
+    capsys.readouterr()
+    assert main(["views", str(tmp_path), "--out", str(tmp_path / "x")]) == 1
+    assert "a folder, but none that skelaug prepare wrote" in capsys.readouterr().err
+    np.save(tmp_path / "x.npy", data.x)
+    assert main(["views", str(tmp_path / "x.npy"), "--out", str(tmp_path / "x")]) == 1
+    assert "--skeleton is needed" in capsys.readouterr().err
+    (data.path / "dataset.json").write_text("{}")
+    assert main(["views", str(data.path), "--out", str(tmp_path / "x")]) == 1
+    assert "has no skeleton" in capsys.readouterr().err
+
+
+# --- AMASS ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("array", [[], ["--array", "poses"]])
+def test_the_angles_of_amass_are_no_coordinates(array: list[str], tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "walk_poses.npz"
+    np.savez(file, poses=np.zeros((9, 156)), trans=np.zeros((9, 3)), betas=np.zeros(16), mocap_framerate=120.0)
+    assert main(["prepare", "npz", str(file), str(tmp_path / "out"), "--skeleton", "smpl24"]) == 1
+    assert "'poses' are angles of joints, not coordinates" in capsys.readouterr().err
+    assert main(["views", str(file), "--out", str(tmp_path / "out"), "--skeleton", "smpl24", *array]) == 1
+    assert "'poses' are angles of joints, not coordinates" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -25,7 +25,7 @@ from skelaug_contrib.datasets.splits import ALL
 
 __all__ = ["add_arguments", "describe", "run"]
 
-_OWN = ("scale", "joints", "scores")  # arguments of sources
+_OWN = ("scale", "joints", "columns", "frame", "scores")  # arguments of sources
 _XY_SCORE = 3  # channels
 _SCALES = (1.0, 0.001, 0.01, 0.0254, 0.1, 0.3048)  # metre, millimetre, centimetre, inch, decimetre, foot
 
@@ -77,10 +77,19 @@ def _add_own(kind: str, parser: ArgumentParser) -> None:
             default=0.01,
             help="metres of one unit in the files: 0.01 for centimetres, 1 for metres, 0.0254 for inches",
         )
-    if kind in ("aimclr", "pyskl"):
-        what = "name of a known skeleton, or a .json file as Skeleton.to_dict writes it; that of the V joints"
-        parser.add_argument("--skeleton", dest="joints", type=_skeleton, default="ntu25", help=what)
-    if kind == "pyskl":
+    usual = {"aimclr": "ntu25", "pyskl": "ntu25", "kinetics": "openpose18", "openpose": "body25"}
+    what = "name of a known skeleton, or a .json file as Skeleton.to_dict writes it; that of the V joints"
+    if kind in usual:
+        parser.add_argument("--skeleton", dest="joints", type=_skeleton, default=usual[kind], help=what)
+    if kind == "csv":
+        parser.add_argument("--skeleton", dest="joints", type=_skeleton, required=True, help=what)
+        named = (
+            "how a joint's columns are named, a pattern a channel: {j} is its number from 0, {j1} from 1, {joint} its "
+        )
+        named += "name in the skeleton"
+        parser.add_argument("--columns", default="x{j},y{j},z{j}", help=named)
+        parser.add_argument("--frame-column", dest="frame", default="frame", help="the column of frame numbers, if any")
+    if kind in ("pyskl", "kinetics", "openpose"):
         parser.add_argument(
             "--no-scores",
             dest="scores",

@@ -116,6 +116,32 @@ def test_arrays_by_the_names_of_st_gcn(tmp_path: Path, capsys: Capture) -> None:
     assert prepared("aimclr", tmp_path, tmp_path / "own", "--skeleton", tmp_path / "own.json").skeleton == bones
 
 
+# --- keypoints and tables ---------------------------------------------------------------------------------------------
+
+
+def test_keypoints_of_images(tmp_path: Path, capsys: Capture) -> None:
+    for kind, make, skeleton in (
+        ("kinetics", raw.kinetics_tree, "openpose18"),
+        ("openpose", raw.openpose_tree, "body25"),
+    ):
+        (tmp_path / kind).mkdir()
+        make(tmp_path / kind)
+        data = prepared(kind, tmp_path / kind, tmp_path / f"{kind}_out")
+        assert data.x.shape[1] == 3 and data.skeleton.name == skeleton and len(data) == 2
+        assert "channels: x, y, score" in (said := capsys.readouterr().out) and "size:" not in said
+        assert prepared(kind, tmp_path / kind, tmp_path / f"{kind}_xy", "--no-scores").x.shape[1] == 2
+
+
+def test_a_table(tmp_path: Path, capsys: Capture) -> None:
+    raw.csv_tree(tmp_path)
+    data = prepared("csv", tmp_path, tmp_path / "out", "--skeleton", "mediapipe33", "--columns", "x{j},y{j}")
+    assert data.x.shape == (2, 2, 4, 33, 1) and data.class_names == ("kick", "walk")
+    wrong = ["--skeleton", "mediapipe33", "--columns", "{joint}_x"]
+    assert "01.csv:1: has no column 'nose_x'" in refused(capsys, "csv", tmp_path, tmp_path / "x", *wrong)
+    wrong[-1] = "x"
+    assert "--columns x: names the same column for several" in refused(capsys, "csv", tmp_path, tmp_path / "x", *wrong)
+
+
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ from typing import Final
 
 from skelaug_contrib.datasets.sources.arrays import CTRGCN, AimCLR
 from skelaug_contrib.datasets.sources.bvh import BVH
+from skelaug_contrib.datasets.sources.columns import CSV
+from skelaug_contrib.datasets.sources.keypoints import KineticsSkeleton, OpenPose
 from skelaug_contrib.datasets.sources.msr import MSRAction3D
 from skelaug_contrib.datasets.sources.ntu import NTU60, NTU120
 from skelaug_contrib.datasets.sources.nwucla import NWUCLA
@@ -34,4 +36,7 @@ SOURCES: Final[dict[str, Callable[..., Source]]] = {
     "aimclr": AimCLR,
     "ctrgcn": CTRGCN,
     "pyskl": PYSKL,
+    "kinetics": KineticsSkeleton,
+    "openpose": OpenPose,
+    "csv": CSV,
 }

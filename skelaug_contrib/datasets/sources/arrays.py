@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import skelaug
 from skelaug.arrays import ArrayError, StoredArray
-from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources import ntu
 from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded
+from skelaug_contrib.datasets.sources.folder import Named
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.pickles import read_pickle
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
@@ -49,16 +48,8 @@ def one_file(root: Path, name: str, what: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Arrays:
-    """A reader of arrays, whose V joints are ``joints``: a skeleton, or the name of a known one."""
-
-    root: Path
-    joints: str | Skeleton = "ntu25"
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The one that was named."""
-        return self.joints if isinstance(self.joints, Skeleton) else skelaug.skeletons[self.joints]
+class Arrays(Named):
+    """A reader of arrays."""
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -75,15 +66,6 @@ class Arrays:
 
     def _count_classes(self) -> int:
         raise NotImplementedError
-
-    def _check_joints(self, joints: int) -> None:
-        bones = self.skeleton
-        if joints != len(bones):
-            fitting = [name for name, known in skelaug.skeletons.items() if len(known) == joints]
-            which = f": {', '.join(fitting)}" if fitting else " as a .json file"
-            raise Broken(
-                f"has {joints} joints, skeleton {bones.name!r} has {len(bones)}; name another one (--skeleton){which}"
-            )
 
 
 def about_name(name: str) -> dict[str, int]:
@@ -157,7 +139,7 @@ class AimCLR(Arrays):
             raise Broken(f"must be floating point (N, C, T, V, M), got {array.dtype} {array.shape}")
         if math.prod(one) * array.dtype.itemsize > _LIMIT or one[1] > MAX_FRAMES:
             raise Broken(f"has clips of shape {tuple(one)}, larger than any recording")
-        self._check_joints(one[2])
+        self.check_joints(one[2])
         names, labels = _labels(_label_file(unit.path))
         if len(names) != count:
             raise Broken(f"has {count} clips, {_label_file(unit.path).name} has {len(names)}")

@@ -30,9 +30,9 @@ class Broken(Exception):
         self.reason, self.line = reason, line
 
 
-def shown(text: bytes | str) -> str:
+def shown(text: bytes | str, length: int = 24) -> str:
     """``text`` from a file of unknown nature, short and printable, for a message."""
-    cut = text[:24]
+    cut = text[:length]
     return ascii(cut.decode("latin1") if isinstance(cut, bytes) else cut) + ("…" if len(text) > len(cut) else "")
 
 

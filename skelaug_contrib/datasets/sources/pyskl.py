@@ -94,7 +94,7 @@ class PYSKL(Arrays):
             raise Broken(f"its label is {shown(repr(label))}, expected a whole number from 0")
         if not isinstance(points, np.ndarray) or points.ndim != 4 or points.dtype.kind != "f" or 0 in points.shape:
             raise Broken("its keypoint must be a floating-point array (M, T, V, C)")
-        self._check_joints(points.shape[2])
+        self.check_joints(points.shape[2])
         if points.shape[1] > MAX_FRAMES or points.shape[3] > 4:
             raise Broken(f"its keypoint has shape {points.shape}, larger than any recording")
         points = self._with_scores(np.asarray(points), annotation.get("keypoint_score"), notes)

@@ -18,7 +18,7 @@ import scipy.io
 import torch
 
 import skelaug
-from skelaug_contrib.datasets.sources import SOURCES, Fault, Recording, Source
+from skelaug_contrib.datasets.sources import SOURCES, Fault, Recording, Source, columns, keypoints
 from skelaug_contrib.datasets.sources.arrays import _labels
 from skelaug_contrib.datasets.sources.bvh import _classes, _skeleton
 from skelaug_contrib.datasets.sources.pkummd import _layout
@@ -340,6 +340,81 @@ def stgcn_tree(folder: Path) -> list[Expected]:
     return expected
 
 
+# --- keypoints and tables ---------------------------------------------------------------------------------------------
+
+
+def scored(skeleton: str, frames: int, seed: int, persons: int = 1) -> np.ndarray:
+    """(T, V, 3, persons) of x, y, score, in three digits; joint 1 is not found in frame 1."""
+    clip = motion(skeleton, 1, frames, persons, seed=seed)[0].copy()
+    clip[:, :, 2] = np.random.default_rng(seed).uniform(0.1, 1, clip[:, :, 2].shape)
+    clip = np.round(clip.astype(float), 3)
+    clip[1, 1] = 0
+    return clip
+
+
+def kinetics_tree(folder: Path, frames: int = 5) -> list[Expected]:
+    expected = []
+    for i, (part, name) in enumerate([("train", "abc"), ("val", "def")]):
+        (folder / f"kinetics_{part}").mkdir()
+        clip = scored("openpose18", frames, 90 + i, 2)
+        clip[0, :, :, 1] = 0
+        listed = []
+        for t, frame in enumerate(clip, 1):
+            people = [person for person in frame.transpose(2, 0, 1) if person.any()]
+            skeleton = [{"pose": p[:, :2].reshape(-1).tolist(), "score": p[:, 2].tolist()} for p in people]
+            listed.append({"frame_index": t, "skeleton": skeleton})
+        content = {"data": listed, "label": f"class {i}", "label_index": i}
+        (folder / f"kinetics_{part}" / f"{name}.json").write_text(json.dumps(content))
+        parts = {"given": "test" if i else "train"}
+        x = np.ascontiguousarray(clip.transpose(2, 0, 1, 3), np.float32)
+        expected.append(Expected(f"kinetics_{part}_{name}", x, i, parts=parts))
+    return expected
+
+
+def kinetics_list_tree(folder: Path) -> list[Expected]:
+    """With a list of the classes."""
+    expected = kinetics_tree(folder, 2)
+    labels = {n: {"has_skeleton": True, "label": f"class {i}", "label_index": i} for i, n in enumerate(["abc", "def"])}
+    (folder / "kinetics_train_label.json").write_text(json.dumps(labels))
+    return expected
+
+
+def openpose_tree(folder: Path, frames: int = 4) -> list[Expected]:
+    expected = []
+    for i, action in enumerate(["kick", "walk"]):
+        (folder / action).mkdir()
+        clip = scored("body25", frames, 100 + i)[..., 0]
+        for t, points in enumerate(clip):
+            if i and t == 2:
+                clip[t] = 0  # its file is missing
+                continue
+            content = {
+                "version": 1.3,
+                "people": [{"person_id": [-1], "pose_keypoints_2d": points.reshape(-1).tolist()}],
+            }
+            (folder / action / f"clip_{t:012}_keypoints.json").write_text(json.dumps(content))
+        expected.append(Expected(f"{action}_clip", ctvm(clip).astype(np.float32), i))
+    return expected
+
+
+def csv_tree(folder: Path, frames: int = 4) -> list[Expected]:
+    """Numbered columns, in any order; the second file lacks a frame."""
+    expected = []
+    names = [f"{axis}{j}" for axis in "zyx" for j in range(33)]
+    for i, action in enumerate(["kick", "walk"]):
+        (folder / action).mkdir()
+        clip = motion("mediapipe33", 1, frames, seed=110 + i)[0, ..., 0]
+        lines = [",".join(["frame", *names])]
+        for t, points in enumerate(clip):
+            if i and t == 2:
+                clip[t] = 0
+                continue
+            lines.append(",".join([str(7 + t), *map(number, points[:, ::-1].T.reshape(-1))]))
+        (folder / action / "01.csv").write_text("\n".join(lines) + "\n")
+        expected.append(Expected(f"{action}_01", ctvm(clip), i))
+    return expected
+
+
 TREES: dict[str, Callable[[Path], list[Expected]]] = {
     "ntu60": ntu_tree,
     "ntu120": lambda folder: ntu_tree(folder, sixty=False),
@@ -356,6 +431,10 @@ TREES: dict[str, Callable[[Path], list[Expected]]] = {
     "aimclr, by the names of ST-GCN": stgcn_tree,
     "pyskl": pyskl_tree,
     "pyskl, scores": pyskl_scores_tree,
+    "kinetics": kinetics_tree,
+    "kinetics, with a list": kinetics_list_tree,
+    "openpose": openpose_tree,
+    "csv": csv_tree,
 }
 
 #: Small trees of one kind each, for damage: a function that writes one, and the files in it that are damaged.
@@ -384,16 +463,25 @@ TINY: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     "aimclr, by the names of ST-GCN": (stgcn_tree, ["val_data_joint.npy"]),
     "pyskl": (pyskl_tree, ["ntu60_3danno.pkl"]),
     "pyskl, scores": (pyskl_scores_tree, ["anno.pkl"]),
+    "kinetics": (lambda folder: kinetics_tree(folder, frames=2), ["kinetics_val/def.json"]),
+    "kinetics, with a list": (kinetics_list_tree, ["kinetics_train/abc.json", "kinetics_train_label.json"]),
+    "openpose": (lambda folder: openpose_tree(folder, frames=2), ["walk/clip_000000000000_keypoints.json"]),
+    "csv": (lambda folder: csv_tree(folder, frames=2), ["kick/01.csv"]),
 }
 
 
+CACHES: tuple[Any, ...] = (
+    *(_annotations, _labels, _classes, _skeleton, _layout, _utkinect_labels),
+    *(columns._classes, keypoints._kinetics_classes, keypoints._openpose_clips),
+)
+
 #: What a user has to say of a tree.
-OPTIONS: dict[str, dict[str, Any]] = {"pyskl, scores": {"joints": "coco17"}}
+OPTIONS: dict[str, dict[str, Any]] = {"pyskl, scores": {"joints": "coco17"}, "csv": {"joints": "mediapipe33"}}
 
 
 def source(name: str, folder: Path, **options: Any) -> Source:
     """A source, which has forgotten what it knew of the folder."""
-    for cache in (_annotations, _labels, _classes, _skeleton, _layout, _utkinect_labels):
+    for cache in CACHES:
         cache.cache_clear()
     options = OPTIONS.get(name, {}) | options
     return SOURCES[name.split(",")[0]](folder, **options)

@@ -21,7 +21,7 @@ from skelaug import files
 from skelaug.batch import SkeletonBatch
 from skelaug.layout import to_layout
 
-__all__ = ["ArrayError", "SequenceFile", "StoredArray", "array_names"]
+__all__ = ["ArrayError", "SequenceFile", "StoredArray", "array_names", "refuse_pointer"]
 
 _LENGTHS = ("length", "lengths")
 _DEFLATE = 1032  # the most that deflate gains: who claims more bytes than that of each stored one holds no array
@@ -138,7 +138,7 @@ def array_names(path: str | Path) -> list[str]:
         ArrayError: it is no such file.
         OSError: it cannot be read.
     """
-    _refuse_pointer(Path(path))
+    refuse_pointer(Path(path))
     with _readable(f"{path}: not a readable .npz file", OSError), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
@@ -147,7 +147,8 @@ def _where(path: Path, name: str | None) -> str:
     return str(path) if name is None else f"{path}[{name!r}]"
 
 
-def _refuse_pointer(path: Path) -> None:
+def refuse_pointer(path: Path) -> None:
+    """Raise :class:`ArrayError` where a file is only a pointer to one that Git LFS keeps."""
     if files.is_pointer(path):
         raise ArrayError(f"{path}: {files.POINTER}")
 
@@ -167,7 +168,7 @@ def _readable(complaint: str, *others: type[Exception]) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path, name: str | None) -> Iterator[tuple[IO[bytes], int, int | None]]:
     """The bytes of an array file, their number, and where in ``path`` they begin; None where they are compressed."""
-    _refuse_pointer(path)
+    refuse_pointer(path)
     with ExitStack() as stack:
         raw = stack.enter_context(path.open("rb"))
         if name is None:

@@ -22,11 +22,11 @@ from tqdm import tqdm
 
 import skelaug
 from skelaug import config
-from skelaug.arrays import ArrayError, SequenceFile, StoredArray
+from skelaug.arrays import ArrayError, SequenceFile, StoredArray, refuse_pointer
 from skelaug.batch import SkeletonBatch
 from skelaug.commands import Refused, device, find_skeleton, positive
 from skelaug.commands.table import format_table, measure, stages
-from skelaug.files import POINTER, Output, is_pointer
+from skelaug.files import Output
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
@@ -149,8 +149,7 @@ def _open_prepared(folder: Path) -> SequenceFile:
 
 def _prepared_skeleton(folder: Path) -> Skeleton:
     about = folder / "dataset.json"
-    if is_pointer(about):
-        raise ArrayError(f"{about}: {POINTER}")
+    refuse_pointer(about)
     try:
         return Skeleton.from_dict(json.loads(about.read_text(encoding="utf-8"))["skeleton"])
     except (ValueError, TypeError, KeyError) as error:

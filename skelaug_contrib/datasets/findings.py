@@ -43,8 +43,8 @@ _KINDS: dict[str, tuple[Callable[[Facts], float], str]] = {
     ),
     "size": (
         lambda clip: clip.size * (not BODIES[0] <= clip.size <= BODIES[1]),
-        f"with bodies of {{size}}, outside {BODIES[0]:g} … {BODIES[1]:g} m: is the unit the metre? If not, prepare "
-        f"the data again with its scale",
+        f"with bodies of {{size}}, outside {BODIES[0]:g} … {BODIES[1]:g} m: is the metre their unit? If "
+        f"not, prepare them again in metres (prepare bvh --scale)",
     ),
 }
 

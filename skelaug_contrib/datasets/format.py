@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skelaug.arrays import ArrayError
-from skelaug.files import POINTER, Output, is_pointer
+from skelaug.arrays import ArrayError, refuse_pointer
+from skelaug.files import Output
 from skelaug.skeleton import Skeleton
 
 __all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "to_ints", "to_strings", "write"]
@@ -228,7 +228,7 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise ArrayError(f"{path}: {what}; a prepared data set is a folder, which skelaug prepare writes")
     if not file.is_file():
         raise ArrayError(f"{path}: not a prepared data set: it has no dataset.json; skelaug prepare writes one")
-    _refuse_pointer(file)
+    refuse_pointer(file)
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -244,15 +244,10 @@ def _read_about(path: Path) -> dict[str, Any]:
     return about
 
 
-def _refuse_pointer(file: Path) -> None:
-    if is_pointer(file):
-        raise ArrayError(f"{file}: {POINTER}")
-
-
 def _load(file: Path, *, mapped: bool = False) -> Any:
     if not file.is_file():
         raise ArrayError(f"{file}: missing; the folder is not complete: prepare the data anew, or copy it again")
-    _refuse_pointer(file)
+    refuse_pointer(file)
     try:
         if mapped:
             return np.lib.format.open_memmap(file, mode="r")

@@ -250,6 +250,7 @@ def test_what_was_planted_is_found(planted: Path) -> None:
         "lost_frames": {"clip2": 4},
         "frozen_frames": {"clip3": 1},
         "jumps": {"clip4": pytest.approx(1.25, abs=0.15)},
+        "sizes": {},
         "absent_at_times": ["clip5"],
         "exact_twins": [["clip8", "clip18"]],
         "near_twins": [["clip8", "clip18"], ["clip9", "clip19"]],

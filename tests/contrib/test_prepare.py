@@ -286,7 +286,7 @@ def test_a_folder_that_exists_is_kept(source: dict[str, Any], tmp_path: Path) ->
     ("arguments", "message"),
     [
         ([], "NAME"),
-        (["csv", "a", "b"], "invalid choice: 'csv'"),
+        (["parquet", "a", "b"], "invalid choice: 'parquet'"),
         (["npz", "a"], "OUT_DIR"),
         (["npz", "a", "b", "--train-views", "1;2"], "must look like 1,2,5"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from skelaug.errors import Refused
+from skelaug.files import POINTER, is_pointer
 from skelaug.skeleton import Skeleton, skeletons
 
 __all__ = ["Refused", "device", "find_skeleton", "positive", "whole"]
@@ -42,6 +43,8 @@ def find_skeleton(given: str) -> Skeleton:
     path = Path(given)
     if path.suffix != ".json" or not path.is_file():
         raise Refused(f"--skeleton {given}: {skeletons.unknown(given)}; or give an existing .json file")
+    if is_pointer(path):
+        raise Refused(f"--skeleton {given}: {POINTER}")
     try:
         return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

@@ -145,6 +145,7 @@ def test_a_table(tmp_path: Path, capsys: Capture) -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*has no pairs")
 def test_a_set_without_protocols_can_be_pretrained(tmp_path: Path, capsys: Capture) -> None:
     for i in range(8):
         (tmp_path / f"{i}.bvh").write_text(BVH.replace("\n0 0.9 0\n", f"\n{i} 0.9 0\n"))
@@ -158,6 +159,7 @@ def test_a_set_without_protocols_can_be_pretrained(tmp_path: Path, capsys: Captu
 # --- what is done with them -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*has no pairs")
 def test_views_of_a_prepared_folder(tmp_path: Path, capsys: Capture) -> None:
     for i in range(2):
         (tmp_path / f"{i}.bvh").write_text(BVH if i else BVH.replace("Frames: 2", "Frames: 3") + "0 0.9 0\n")

@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from skelaug import files
 from skelaug.batch import SkeletonBatch
 from skelaug.layout import to_layout
 from skelaug.missing import Missing
 
-__all__ = ["ArrayError", "SequenceFile", "StoredArray", "array_names"]
+__all__ = ["ArrayError", "SequenceFile", "StoredArray", "array_names", "refuse_pointer"]
 
 _LENGTHS = ("length", "lengths")
 _DEFLATE = 1032  # the most that deflate gains: who claims more bytes than that of each stored one holds no array
@@ -138,12 +139,19 @@ def array_names(path: str | Path) -> list[str]:
         ArrayError: it is no such file.
         OSError: it cannot be read.
     """
+    refuse_pointer(Path(path))
     with _readable(f"{path}: not a readable .npz file", OSError), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 def _where(path: Path, name: str | None) -> str:
     return str(path) if name is None else f"{path}[{name!r}]"
+
+
+def refuse_pointer(path: Path) -> None:
+    """Raise :class:`ArrayError` where a file is only a pointer to one that Git LFS keeps."""
+    if files.is_pointer(path):
+        raise ArrayError(f"{path}: {files.POINTER}")
 
 
 @contextmanager
@@ -161,6 +169,7 @@ def _readable(complaint: str, *others: type[Exception]) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path, name: str | None) -> Iterator[tuple[IO[bytes], int, int | None]]:
     """The bytes of an array file, their number, and where in ``path`` they begin; None where they are compressed."""
+    refuse_pointer(path)
     with ExitStack() as stack:
         raw = stack.enter_context(path.open("rb"))
         if name is None:
@@ -286,6 +295,12 @@ class SequenceFile:
 def _choose(path: Path, member: str | None) -> tuple[str, Any]:
     """The array of a ``.npz`` that is meant, and its lengths if it has some."""
     names = array_names(path)
+    if "poses" in names and {"trans", "betas"} & set(names) and (member == "poses" or {"x", member}.isdisjoint(names)):
+        raise ArrayError(
+            f"{path}: looks like a file of AMASS: its 'poses' are angles of joints, not coordinates, and cannot be "
+            f"augmented as such. Let a body model (such as the package smplx) give the joints' positions, and save "
+            f"those as x (N, C, T, V, M)"
+        )
     lengths = next((StoredArray.open(path, name).load() for name in _LENGTHS if name in names), None)
     if member is None:
         found = ["x"] if "x" in names else [name for name in names if name not in _LENGTHS]

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from skelaug import describe, plugins, policies, transforms
 from skelaug.expect import of_type
+from skelaug.files import POINTER, is_pointer
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View
 from skelaug.skeleton import Skeleton, find_skeleton
 from skelaug.transform import Transform
@@ -233,6 +234,8 @@ def from_yaml(source: str | Path) -> Any:
 def _from_file(path: Path, bones: Skeleton | None) -> Any:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
+    if is_pointer(path):
+        raise ValueError(f"{path}: {POINTER}")
     try:
         return _from_text(path.read_text(encoding="utf-8"), bones)
     except ValueError as error:

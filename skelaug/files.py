@@ -11,7 +11,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Output", "write", "written"]
+__all__ = ["POINTER", "Output", "is_pointer", "write", "written"]
+
+#: What is to be said of a file that is one.
+POINTER = "is a Git LFS pointer, not the file itself; run 'git lfs pull' in its repository"
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def is_pointer(file: Path | bytes) -> bool:
+    r"""Whether a file, or the beginning of one, is what Git leaves in the place of a file that LFS keeps.
+
+    A file that cannot be read is none.
+
+    Example:
+        >>> is_pointer(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+        True
+    """
+    if isinstance(file, bytes):
+        return file.startswith(_POINTER)
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
 
 
 def write(path: Path, data: bytes | memoryview) -> None:

@@ -61,25 +61,36 @@ def find_sides(joints: Sequence[str]) -> Sides:
     return Sides(tuple(sorted(partner.items())), tuple(alone))
 
 
-def torn_pairs(pairs: Sequence[tuple[int, int]], parents: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """The pairs whose parents are neither one joint nor a pair: a mirror tears such bones off their bodies.
+def torn_pairs(sides: Sides, parents: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The pairs that hang on different joints which are no pair: a mirror tears such bones off their bodies.
+
+    Joints that are alone are passed over: an arm may have a joint more than the other one. What hangs on a torn pair
+    is torn too.
 
     Args:
-        pairs: (left, right) joint numbers.
+        sides: of the joints.
         parents: of each joint; the root is its own.
 
     Example:
-        >>> torn_pairs([(3, 4)], parents=[0, 0, 0, 1, 2])  # fingers of two hands that are no pair
+        >>> torn_pairs(find_sides(["hip", "handA", "handB", "thumbLeft", "thumbRight"]), [0, 0, 0, 1, 2])
         ((3, 4),)
-        >>> torn_pairs([(1, 2), (3, 4)], parents=[0, 0, 0, 1, 2])
+        >>> torn_pairs(find_sides(["hip", "handLeft", "handRight", "thumbLeft", "thumbRight"]), [0, 0, 0, 1, 2])
         ()
     """
-    together = {frozenset(pair) for pair in pairs}
-    return tuple(
-        (left, right)
-        for left, right in pairs
-        if parents[left] != parents[right] and frozenset((parents[left], parents[right])) not in together
-    )
+
+    def hangs_on(joint: int) -> int:
+        above = parents[joint]
+        while above in sides.alone and parents[above] != above:
+            above = parents[above]
+        return above
+
+    whole = set(sides.pairs)
+    while True:
+        torn = {pair for pair in whole if len({hangs_on(j) for j in pair}) > 1}
+        torn = {pair for pair in torn if (hangs_on(pair[0]), hangs_on(pair[1])) not in whole}
+        if not torn:
+            return tuple(pair for pair in sides.pairs if pair not in whole)
+        whole -= torn
 
 
 def _tables(

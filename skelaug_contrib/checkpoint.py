@@ -91,6 +91,11 @@ def save(path: str | Path, state: dict[str, Any]) -> None:
     write(Path(path), buffer.getbuffer())
 
 
+def _refuse_pointer(path: Path) -> None:
+    if files.is_pointer(path):
+        raise CheckpointError(f"{path}: {files.POINTER}")
+
+
 def load(path: str | Path) -> dict[str, Any]:
     """Load what :func:`save` saved, onto the CPU. Checksums are compared, and no code in the file is ever run.
 
@@ -99,6 +104,7 @@ def load(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: there is none.
     """
     path = Path(path)
+    _refuse_pointer(path)
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -196,6 +202,7 @@ def load_encoder(path: str | Path) -> tuple[nn.Module, EncoderSpec]:
     """
     path = Path(path)
     path = path / "encoder.safetensors" if path.is_dir() else path
+    _refuse_pointer(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

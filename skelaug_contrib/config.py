@@ -42,7 +42,8 @@ class DataConfig(Checked):
 
     Args:
         path: folder of a prepared data set, as "skelaug prepare" writes it.
-        protocol: which split of the data set, such as xview or xsub; its training part is used.
+        protocol: which split of the data set, such as xview or xsub; its training part is used. A data set
+            without any has all: every clip.
         frames: every clip is resized to this many frames; null keeps the data's.
         center: what is put at the origin: the centre joint of each frame (frame), of the clip's first frame (clip), or
             nothing (none).

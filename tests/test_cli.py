@@ -248,7 +248,7 @@ def test_wrong_choices_are_explained(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["views", "x.npy"], "--skeleton, --out"),
+        (["views", "x.npy"], "required: --out"),
         (["views", "x.npy", "--skeleton", "ntu25", "--out", "o", "--batch", "0"], "whole number ≥ 1"),
         (["views", "x.npy", "--skeleton", "ntu25", "--out", "o", "--sizes", "Q=2"], "must look like M=2,C=3"),
         (["demo", "--device", "toaster"], "cannot use the device 'toaster'"),

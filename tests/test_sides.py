@@ -52,12 +52,19 @@ def test_fingers_and_hands_in_different_spellings() -> None:
     names = ["hip", "lHand", "mHandThumb1Left", "rHand", "mHandThumb1Right"]
     found = find_sides(names)
     assert found == Sides(((1, 3), (2, 4)), ())
-    assert torn_pairs(found.pairs, [0, 0, 1, 0, 3]) == ()
+    assert torn_pairs(found, [0, 0, 1, 0, 3]) == ()
 
 
-def test_a_finger_whose_hands_are_no_pair_is_torn() -> None:
-    found = find_sides(["hip", "HandA", "mThumbLeft", "HandB", "mThumbRight"])
-    assert torn_pairs(found.pairs, [0, 0, 1, 0, 3]) == ((2, 4),)
+def test_a_finger_whose_hands_are_no_pair_is_torn_and_what_hangs_on_it_too() -> None:
+    found = find_sides(["hip", "HandA", "ThumbLeft", "HandB", "ThumbRight", "TipLeft", "TipRight"])
+    assert torn_pairs(found, [0, 0, 1, 0, 3, 2, 4]) == ((2, 4), (5, 6))
+
+
+def test_pairs_on_one_joint_and_beyond_a_joint_that_one_side_alone_has_are_whole() -> None:
+    found = find_sides(["hip", "LeftArm", "RightArm", "LeftArmRoll", "LeftHand", "RightHand"])
+    assert found == Sides(((1, 2), (4, 5)), (3,))
+    assert torn_pairs(found, [0, 0, 0, 1, 3, 2]) == ()
+    assert torn_pairs(Sides(((0, 1),), ()), [0, 0]) == (), "the root"
 
 
 @pytest.mark.parametrize("name", ["LeftToe", "Foot_L", "lHand", "HIPRIGHT", "b_r_arm"])

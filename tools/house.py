@@ -45,6 +45,7 @@ ORDER = """
     random
     batch
     presence
+    missing
     layout
     functional
     check

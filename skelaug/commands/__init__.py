@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from skelaug.errors import Refused
+from skelaug.files import POINTER, is_pointer
 from skelaug.missing import Missing, Score, check_missing
 from skelaug.skeleton import Skeleton, skeletons
 
@@ -61,6 +62,8 @@ def find_skeleton(given: str) -> Skeleton:
     path = Path(given)
     if path.suffix != ".json" or not path.is_file():
         raise Refused(f"--skeleton {given}: {skeletons.unknown(given)}; or give an existing .json file")
+    if is_pointer(path):
+        raise Refused(f"--skeleton {given}: {POINTER}")
     try:
         return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

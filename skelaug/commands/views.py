@@ -12,6 +12,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -21,14 +22,14 @@ from tqdm import tqdm
 
 import skelaug
 from skelaug import config
-from skelaug.arrays import ArrayError, SequenceFile
+from skelaug.arrays import ArrayError, SequenceFile, StoredArray, refuse_pointer
 from skelaug.batch import SkeletonBatch
 from skelaug.commands import MISSING, Refused, device, find_skeleton, missing_joints, positive
 from skelaug.commands.table import format_table, measure, stages
 from skelaug.files import Output
 from skelaug.missing import Missing
 from skelaug.policy import Compose, GrowingPolicy
-from skelaug.skeleton import Skeleton
+from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
 from skelaug.transforms import Center
 
@@ -42,8 +43,10 @@ _FILES = re.compile(r"views\.json|policy\.yaml|table\.txt|ladder\.png|\d+_.+\.np
 def add_arguments(parser: ArgumentParser) -> None:
     """What can be said on the command line."""
     add = parser.add_argument
-    add("input", type=Path, help='a .npy or .npz file of floating-point sequences; a .npz may hold lengths as "length"')
-    add("--skeleton", required=True, help="name of a known skeleton, or a .json file as Skeleton.to_dict writes it")
+    what = 'a .npy or .npz file of floating-point sequences; a .npz may hold lengths as "length"'
+    add("input", type=Path, help=f"{what}; or a folder that skelaug prepare wrote")
+    known = "name of a known skeleton, or a .json file as Skeleton.to_dict writes it"
+    add("--skeleton", help=f"{known}; a prepared folder knows its own")
     add("--out", required=True, type=Path, help="folder to write to; it appears when all is done, or not at all")
     add("--policy", default="hiclr", help="a preset, ours or an installed package's, or a .yaml file of skelaug.config")
     add("--strong", help="the strong stage of hiclr: mask, edges, adain or all")
@@ -74,7 +77,7 @@ def _sizes(text: str) -> dict[str, int]:
 
 def run(
     input: Path,
-    skeleton: str,
+    skeleton: str | None,
     out: Path,
     policy: str,
     strong: str | None,
@@ -91,15 +94,20 @@ def run(
     overwrite: bool,
 ) -> None:
     """Read sequences part by part, make every view of each, write them."""
-    bones = find_skeleton(skeleton)
+    prepared = input.is_dir()
+    if skeleton is None and not prepared:
+        raise Refused(
+            f"--skeleton is needed: a file of numbers does not say what its joints are; {', '.join(skeletons)}"
+        )
+    source = _open_prepared(input) if prepared else SequenceFile.open(input, layout, array, sizes)
+    bones = _prepared_skeleton(input) if skeleton is None else find_skeleton(skeleton)
     views = _policy(policy, bones, strong, stream)
-    source = SequenceFile.open(input, layout, array, sizes)
     _check_joints(source, bones)
     folder_of_views = Output(out, "a folder of skelaug views", "views.json", _FILES)
     folder_of_views.check(overwrite)
     c, t, v, m = source.shape
     lengths = "lengths from the file" if source.lengths is not None else "people absent where all joints are 0"
-    print(f"{source.path}: {source.count} sequences, {c} coordinates, {t} frames, {v} joints, {m} persons; {lengths}")
+    print(f"{input}: {source.count} sequences, {c} coordinates, {t} frames, {v} joints, {m} persons; {lengths}")
 
     start = time.perf_counter()
     with folder_of_views.written(overwrite) as folder:
@@ -108,7 +116,7 @@ def run(
         first = _write(parts, views, folder, seed, source.count)
         seconds = time.perf_counter() - start
         about = {
-            "source": str(source.path),
+            "source": str(input),
             "sequences": source.count,
             "views": [name for name, _ in stages(views)],
             "layout": "NCTVM",
@@ -128,6 +136,27 @@ def run(
     print(f"wrote {out}: " + ", ".join(sorted(path.name for path in out.iterdir())))
     if not drawn:
         print("(no picture: pip install 'skelaug[viz]')")
+
+
+def _open_prepared(folder: Path) -> SequenceFile:
+    """The sequences of a folder that ``skelaug prepare`` wrote, with their lengths."""
+    if not (folder / "dataset.json").is_file():
+        raise ArrayError(
+            f"{folder}: a folder, but none that skelaug prepare wrote; give a .npy or .npz file, or such one"
+        )
+    lengths = StoredArray.open(folder / "length.npy").load()
+    return replace(SequenceFile.open(folder / "x.npy"), lengths=lengths)
+
+
+def _prepared_skeleton(folder: Path) -> Skeleton:
+    about = folder / "dataset.json"
+    refuse_pointer(about)
+    try:
+        return Skeleton.from_dict(json.loads(about.read_text(encoding="utf-8"))["skeleton"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArrayError(
+            f"{about}: has no skeleton ({error}); prepare the data anew, or name it with --skeleton"
+        ) from error
 
 
 def _policy(given: str, skeleton: Skeleton, strong: str | None, stream: str | None) -> GrowingPolicy | Transform:

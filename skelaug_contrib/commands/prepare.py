@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import re
 import sys
@@ -16,10 +17,17 @@ import numpy as np
 from tqdm import tqdm
 
 from skelaug.commands import MISSING, Refused, find_skeleton, missing_joints, positive, whole
+from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
+from skelaug_contrib.datasets.findings import BODIES, PLANAR, lengths
 from skelaug_contrib.datasets.sources import SOURCES
+from skelaug_contrib.datasets.splits import ALL
 
 __all__ = ["add_arguments", "describe", "run"]
+
+_OWN = ("scale", "joints", "columns", "frame", "scores")  # arguments of sources
+_XY_SCORE = 3  # channels
+_SCALES = (1.0, 0.001, 0.01, 0.0254, 0.1, 0.3048)  # metre, millimetre, centimetre, inch, decimetre, foot
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -51,6 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         text = (make.__doc__ or name).splitlines()[0].replace("``", "")
         known = kinds.add_parser(name, help=text, description=text, formatter_class=ArgumentDefaultsHelpFormatter)
         known.add_argument("raw", type=Path, metavar="RAW_DIR", help="where its files are")
+        _add_own(name, known)
         known.add_argument(
             "--workers",
             type=whole,
@@ -58,6 +67,36 @@ def add_arguments(parser: ArgumentParser) -> None:
             help="processes that read; with 0 or 1 this one reads",
         )
         _add_common(known)
+
+
+def _add_own(kind: str, parser: ArgumentParser) -> None:
+    """What a kind of files does not say itself; the arguments are those of its source."""
+    if kind == "bvh":
+        parser.add_argument(
+            "--scale",
+            type=_scale,
+            default=0.01,
+            help="metres of one unit in the files: 0.01 for centimetres, 1 for metres, 0.0254 for inches",
+        )
+    usual = {"aimclr": "ntu25", "pyskl": "ntu25", "kinetics": "openpose18", "openpose": "body25"}
+    what = "name of a known skeleton, or a .json file as Skeleton.to_dict writes it; that of the V joints"
+    if kind in usual:
+        parser.add_argument("--skeleton", dest="joints", type=_skeleton, default=usual[kind], help=what)
+    if kind == "csv":
+        parser.add_argument("--skeleton", dest="joints", type=_skeleton, required=True, help=what)
+        named = (
+            "how a joint's columns are named, a pattern a channel: {j} is its number from 0, {j1} from 1, {joint} its "
+        )
+        named += "name in the skeleton"
+        parser.add_argument("--columns", default="x{j},y{j},z{j}", help=named)
+        parser.add_argument("--frame-column", dest="frame", default="frame", help="the column of frame numbers, if any")
+    if kind in ("pyskl", "kinetics", "openpose"):
+        parser.add_argument(
+            "--no-scores",
+            dest="scores",
+            action="store_false",
+            help="leave out the scores of joints; else they are the last channel: x, y, score",
+        )
 
 
 def _add_common(parser: ArgumentParser) -> None:
@@ -84,16 +123,35 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
+def _skeleton(text: str) -> Skeleton:
+    try:
+        return find_skeleton(text)
+    except Refused as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _scale(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise ArgumentTypeError(f"must be a number above 0, such as 0.01, got {text!r}")
+    return value
+
+
 def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> None:
     """Prepare data of one kind, and say what came out."""
     skeleton = options.pop("skeleton", None)
+    own: dict[str, Any] = {}
     make: Callable[..., PreparedDataset]
     if kind == "npz":
         make = functools.partial(from_npz, raw, out, None if skeleton is None else find_skeleton(skeleton))
     elif raw.exists():
-        make = functools.partial(prepare, SOURCES[kind](raw), out)
+        own = {name: options.pop(name) for name in _OWN if options.get(name) is not None}
+        make = functools.partial(prepare, SOURCES[kind](raw, **own), out)
     else:
-        raise Refused(f"{raw}: no such folder")
+        raise Refused(f"{raw}: no such file or folder")
     with tqdm(unit=" clips" if kind == "npz" else " files", disable=None, file=sys.stderr) as bar:
 
         def progress(done: int, total: int, faults: int = 0) -> None:
@@ -109,8 +167,13 @@ def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> Non
         except WorkerDied as error:
             raise Refused(str(error)) from error
     print(describe(dataset))
+    if own.get("scores") and dataset.x.shape[1] == _XY_SCORE and dataset.skeleton.name in PLANAR:
+        print("channels: x, y, score; a joint that was not found is 0 (--no-scores leaves the score out)")
     lines = _report(dataset)
     print("\n".join([*lines, f"wrote {out}" + (" (report.json there names each)" if lines else "")]))
+    if "scale" in own and (other := _better_scale(dataset, own["scale"])) is not None:
+        again = f"--scale {other:g} --overwrite"
+        print(f"the files do not say their unit; read at scale {own['scale']:g}. Perhaps it is {other:g}: {again}")
 
 
 def describe(dataset: PreparedDataset) -> str:
@@ -126,6 +189,8 @@ def describe(dataset: PreparedDataset) -> str:
         lines.append(f"{dataset.missing} joints were not observed, over all clips and frames")
     for protocol, parts in dataset.splits.items():
         lines.append(f"{protocol}: " + ", ".join(f"{part} {len(indices)}" for part, indices in parts.items()))
+    if not dataset.splits:
+        lines.append(f"{ALL}: train {len(dataset)}; no protocol has a test part")
     return "\n".join(lines)
 
 
@@ -137,6 +202,25 @@ def _report(dataset: PreparedDataset) -> list[str]:
         if report[what]["count"]:
             lines.append(f"{title}: {report[what]['count']}")
             lines += [f"  {count} × {reason}" for reason, count in list(report[what]["reasons"].items())[:5]]
+    sizes = report["findings"]["sizes"]
+    if sizes:
+        lines.append(
+            f"size: {len(sizes)} of {len(dataset)} clips have bodies of {lengths(list(sizes.values()))}, outside "
+            f"{BODIES[0]:g} … {BODIES[1]:g} m"
+        )
     for protocol, names in report["left_out_of_test"].items():
         lines.append(f"{protocol}: {len(names)} test clips with a twin that trains were left out of the test part")
     return lines
+
+
+def _better_scale(dataset: PreparedDataset, scale: float) -> float | None:
+    """The usual one at which the bodies that are too small or too large would be nearest to a person's size."""
+    report = json.loads((dataset.path / "report.json").read_text(encoding="utf-8"))
+    sizes = list(report["findings"]["sizes"].values())
+    if not sizes:
+        return None
+    size = float(np.median(sizes))
+    if BODIES[0] / 1.5 < size < BODIES[1] * 1.5:  # a child, or a body that reaches out: no other unit
+        return None
+    best = min(_SCALES, key=lambda s: abs(math.log(s / scale * size / math.sqrt(BODIES[0] * BODIES[1]))))
+    return None if best == scale else best

@@ -30,6 +30,7 @@ from skelaug_contrib.datasets.facts import Floats
 from skelaug_contrib.datasets.findings import SHORT, Findings, find
 from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, output, write
 from skelaug_contrib.datasets.shards import Row, WorkFolder, write_shard
+from skelaug_contrib.datasets.sources.files import every
 from skelaug_contrib.datasets.sources.source import Fault, Source, Unit
 from skelaug_contrib.processes import end_with_parent
 
@@ -100,8 +101,8 @@ def prepare(
         made = _Assembly(folder, source)
         if not made.rows or (strict and made.faults):
             folder.remove()  # the files must be mended, and are then others
-            every = f"; {len(made.faults)} faults, such as {made.faults[0]}" if made.faults else ""
-            raise ArrayError(str(made.faults[0]) if strict else f"none of {made.files} files can be used{every}")
+            faults = f"; {len(made.faults)} faults: {every(made.faults)}" if made.faults else ""
+            raise ArrayError(str(made.faults[0]) if strict else f"none of {made.files} files can be used{faults}")
         made.choose(drop_leaked=drop_leaked, drop_short=drop_short)
         try:
             made.write(out, frames=frames, overwrite=overwrite)
@@ -241,7 +242,8 @@ class _Assembly:
         splits = _splits(self.rows)
         who = [self._column(name) for name in ("label", "subject", "episode")]
         performance = None if any(column is None for column in who) else np.stack([c for c in who if c is not None], 1)
-        return find(names, facts, poses, lambda i: self.rows[i].read(), splits, performance), splits
+        skeleton = self.source.skeleton
+        return find(names, facts, poses, lambda i: self.rows[i].read(), splits, performance, skeleton), splits
 
     def _column(self, name: str) -> Ints | None:
         """Numbers that every clip has."""

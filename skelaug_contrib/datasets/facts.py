@@ -28,6 +28,8 @@ class Facts:
         lost: frames in which nobody is there.
         frozen: frames in which everybody's every joint is exactly where it was in the frame before.
         jump: the longest way of a joint from a frame to the next, in the units of the data (metres).
+        size: of a body, in the same units: the longest side of the box around it, the median over frames and persons;
+            0 where nobody is there or there are no three coordinates.
         persons: for each slot up to the last person who is there at all, the frames in which they are.
     """
 
@@ -37,6 +39,7 @@ class Facts:
     lost: int
     frozen: int
     jump: float
+    size: float
     persons: Sequence[int]
 
 
@@ -83,6 +86,7 @@ def facts_of(x: Floats) -> tuple[Facts, Floats]:
         lost=int((~somebody).sum()),
         frozen=frozen,
         jump=jump,
+        size=_size(x, there),
         persons=tuple(persons[:slots].tolist()),
     )
     return found, _poses(x, moments, there)
@@ -110,6 +114,16 @@ def _digest(x: Floats) -> str:
     content = hashlib.blake2b(repr(x.shape).encode(), digest_size=16)
     content.update(np.ascontiguousarray(x + np.float32(0)).data)  # -0 is 0
     return content.hexdigest()
+
+
+def _size(x: Floats, there: npt.NDArray[np.bool_]) -> float:
+    """How large bodies are; joints at exactly 0 are none."""
+    if len(x) != 3 or not there.any():
+        return 0.0
+    bodies = x.transpose(1, 3, 0, 2)[there].astype(np.float64)  # (B, C, V)
+    seen = bodies.any(1, keepdims=True)
+    box = np.where(seen, bodies, -np.inf).max(2) - np.where(seen, bodies, np.inf).min(2)
+    return float(np.median(box.max(1)))
 
 
 def _poses(x: Floats, moments: npt.NDArray[np.int64], there: npt.NDArray[np.bool_]) -> Floats:

@@ -8,16 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.facts import Facts, Floats, facts_of
 from skelaug_contrib.datasets.format import Ints, PreparedDataset
 from skelaug_contrib.datasets.twins import TOLERANCE, exact_groups, near_groups
 
-__all__ = ["JUMP", "SHORT", "Findings", "find", "inspect"]
+__all__ = ["BODIES", "JUMP", "PLANAR", "SHORT", "Findings", "find", "inspect", "lengths"]
 
 #: A clip with fewer frames is short: less than that has no motion to speak of.
 SHORT = 4
 #: A joint that moves further from a frame to the next has jumped: 1 m, 30 m/s at the Kinect's rate.
 JUMP = 1.0
+#: A body is so large in metres; in another unit it is not.
+BODIES = (0.5, 3.0)
+#: Known skeletons that are seen in images: what comes behind x and y is a score, and the unit no metre.
+PLANAR = frozenset(("openpose18", "body25", "coco17", "halpe26", "wholebody133", "ap10k17"))
 _SHOWN = 3  # names in a line of text
 
 Splits = Mapping[str, Mapping[str, Ints]]
@@ -36,6 +41,11 @@ _KINDS: dict[str, tuple[Callable[[Facts], float], str]] = {
         lambda clip: clip.jump * (clip.jump > JUMP),
         f"with a joint that moves more than {JUMP:g} m in a frame, {{jump:.2f}} m at most",
     ),
+    "size": (
+        lambda clip: clip.size * (not BODIES[0] <= clip.size <= BODIES[1]),
+        f"with bodies of {{size}}, outside {BODIES[0]:g} … {BODIES[1]:g} m: is the metre their unit? If "
+        f"not, prepare them again in metres (prepare bvh --scale)",
+    ),
 }
 
 
@@ -52,6 +62,7 @@ class Findings:
         leaked: by protocol, the test clips that have a twin, exact or near, in the training part.
         repeated: by protocol, the test clips whose performance, that is label, subject and episode, is in the training
             part too: seen by another camera, usually. Nothing where the data do not say who acts and which episode.
+        planar: the skeleton is one that is seen in images.
     """
 
     names: Sequence[str]
@@ -60,14 +71,18 @@ class Findings:
     near: Ints
     leaked: Mapping[str, Ints]
     repeated: Mapping[str, Ints]
+    planar: bool = False
 
     def having(self, what: str) -> Ints:
         """Indices of the clips of a kind.
 
         Args:
             what: ``"short"``; ``"empty"``, nobody is ever there; ``"lost"``, nobody is there in some frames;
-                ``"frozen"``, a frame repeats the one before; ``"jumps"``; ``"times"``, somebody is there at times only.
+                ``"frozen"``, a frame repeats the one before; ``"jumps"``; ``"times"``, somebody is there at times only;
+            ``"size"``, bodies are no metre or two large, and not seen in an image.
         """
+        if what == "size" and self.planar:
+            return np.empty(0, np.int64)
         return np.flatnonzero([_KINDS[what][0](clip) > 0 for clip in self.facts])
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,6 +105,7 @@ class Findings:
             "lost_frames": {self.names[i]: self.facts[i].lost for i in self.having("lost")},
             "frozen_frames": {self.names[i]: self.facts[i].frozen for i in self.having("frozen")},
             "jumps": {self.names[i]: round(self.facts[i].jump, 4) for i in self.having("jumps")},
+            "sizes": {self.names[i]: float(f"{self.facts[i].size:.4g}") for i in self.having("size")},
             "absent_at_times": named(self.having("times")),
             "exact_twins": groups(self.exact),
             "near_twins": [] if np.array_equal(self.near, self.exact) else groups(self.near),
@@ -107,7 +123,9 @@ class Findings:
         for what, (much, text) in _KINDS.items():
             clips = np.array(sorted(self.having(what), key=lambda i: -much(self.facts[i])), np.int64)
             if len(clips):
-                said.append(f"{what}: {_count(len(clips))} {text.format(jump=most, **totals)}: {self._some(clips)}")
+                sizes = lengths([self.facts[i].size for i in clips])
+                text = text.format(jump=most, size=sizes, **totals)
+                said.append(f"{what}: {_count(len(clips))} {text}: {self._some(clips)}")
         said.append(f"twins: {self._twins()}")
         for protocol, parts in splits.items():
             test, leaks, twice = (len(v) for v in (parts["test"], self.leaked[protocol], self.repeated[protocol]))
@@ -138,6 +156,7 @@ def find(
     read: Callable[[int], Floats],
     splits: Splits,
     performance: Ints | None,
+    skeleton: Skeleton,
 ) -> Findings:
     """Findings from what is known of each clip.
 
@@ -148,6 +167,7 @@ def find(
         read: gives a clip's valid frames ``(C, T, V, M)``; called for those that look like twins.
         splits: by protocol, the clip indices of ``train`` and ``test``.
         performance: ``(S, 3)`` label, subject and episode, if they are known.
+        skeleton: of the clips.
     """
     exact = exact_groups(facts)
     near = near_groups(exact, facts, poses, read)
@@ -157,7 +177,7 @@ def find(
     else:
         _, which = np.unique(performance, axis=0, return_inverse=True)
         repeated = {protocol: _shared(which.reshape(-1), parts) for protocol, parts in splits.items()}
-    return Findings(names, facts, exact, near, leaked, repeated)
+    return Findings(names, facts, exact, near, leaked, repeated, skeleton.name in PLANAR)
 
 
 def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | None = None) -> Findings:
@@ -185,13 +205,24 @@ def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | N
     performance = None
     if dataset.subject is not None and dataset.episode is not None:
         performance = np.stack([dataset.label, dataset.subject, dataset.episode], 1)
-    return find(dataset.names, facts, poses, dataset.clip, dataset.splits, performance)
+    return find(dataset.names, facts, poses, dataset.clip, dataset.splits, performance, dataset.skeleton)
 
 
 def _shared(group: Ints, parts: Mapping[str, Ints]) -> Ints:
     """The test clips of which some training clip is in the same group."""
     test = parts["test"]
     return test[np.isin(group[test], group[parts["train"]])]
+
+
+def lengths(metres: Sequence[float]) -> str:
+    """The smallest and the largest, in a unit that is easy to read.
+
+    Example:
+        >>> lengths([0.009]), lengths([12, 14.26])
+        ('0.9 cm', '12 m … 14.3 m')
+    """
+    ends = [f"{v:.3g} m" if v >= 0.5 else f"{100 * v:.3g} cm" for v in (min(metres), max(metres))]
+    return ends[0] if ends[0] == ends[1] else " … ".join(ends)
 
 
 def _count(n: int) -> str:

@@ -35,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelaug import check
-from skelaug.arrays import ArrayError
+from skelaug.arrays import ArrayError, refuse_pointer
 from skelaug.files import Output
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import holes
@@ -265,6 +265,7 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise ArrayError(f"{path}: {what}; a prepared data set is a folder, which skelaug prepare writes")
     if not file.is_file():
         raise ArrayError(f"{path}: not a prepared data set: it has no dataset.json; skelaug prepare writes one")
+    refuse_pointer(file)
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -290,6 +291,7 @@ def _missing(path: Path, about: Mapping[str, Any]) -> int:
 def _load(file: Path, *, mapped: bool = False) -> Any:
     if not file.is_file():
         raise ArrayError(f"{file}: missing; the folder is not complete: prepare the data anew, or copy it again")
+    refuse_pointer(file)
     try:
         if mapped:
             return np.lib.format.open_memmap(file, mode="r")

@@ -11,7 +11,10 @@ from skelaug.arrays import ArrayError
 from skelaug.random import keys
 from skelaug_contrib.datasets.format import Ints, PreparedDataset
 
-__all__ = ["split"]
+__all__ = ["ALL", "split"]
+
+#: The protocol of a data set without protocols.
+ALL = "all"
 
 
 def split(
@@ -21,6 +24,8 @@ def split(
 
     A held-out subject's clips, of all cameras and episodes, leave the training part, and those are the validation
     part: under a cross-view protocol, its clips from the training views. The test part stays as it is.
+
+    A data set without protocols has one that is called ``"all"``: every clip trains, and none tests.
 
     Args:
         dataset: opened.
@@ -37,10 +42,11 @@ def split(
         ArrayError: no such protocol, no subjects in the data, a subject that the training part lacks, or nobody would
             be left to train on.
     """
-    if protocol not in dataset.splits:
-        known = ", ".join(dataset.splits) or "none"
+    protocols = dataset.splits or {ALL: {"train": np.arange(len(dataset))}}
+    if protocol not in protocols:
+        known = ", ".join(dataset.splits) or f"none, so {ALL!r} alone can be named: every clip trains, none tests"
         raise ArrayError(f"{dataset.path}: has no protocol {protocol!r}; its protocols: {known}")
-    parts = dict(dataset.splits[protocol])
+    parts = dict(protocols[protocol])
     if validation_subjects is None or (isinstance(validation_subjects, int) and validation_subjects == 0):
         return parts
     who = f"split(…, {protocol!r}, validation_subjects={validation_subjects!r})"

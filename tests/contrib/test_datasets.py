@@ -524,6 +524,19 @@ def test_the_same_subjects_are_held_out_everywhere(dataset: PreparedDataset) -> 
 GOLDEN_SUBJECTS = [[2], [1, 2], [1, 2, 3]]
 
 
+def test_without_protocols_all_clips_train(tmp_path: Path) -> None:
+    x = np.ones((3, 3, 4, len(STICK), 1), np.float32)
+    about = {"length": [4] * 3, "label": [0, 1, 0], "names": list("abc"), "class_names": ["sit", "stand"]}
+    data = write(tmp_path / "data", x=x, skeleton=STICK, **about)
+    parts = split(data, "all")
+    assert parts.keys() == {"train"} and parts["train"].tolist() == [0, 1, 2] and parts["train"].dtype == np.int64
+    with pytest.raises(ArrayError, match=r"has no protocol 'xview'; its protocols: none, so 'all' alone can be named"):
+        split(data, "xview")
+    splits = {"halves": {"train": [0], "test": [1]}}
+    with pytest.raises(ArrayError, match="has no protocol 'all'; its protocols: halves"):
+        split(write(tmp_path / "halves", x=x, skeleton=STICK, splits=splits, **about), "all")
+
+
 def test_impossible_splits_are_explained(made: dict[str, Any], dataset: PreparedDataset, tmp_path: Path) -> None:
     def refuse(message: str, given: Any = None, protocol: str = "xsub", data: PreparedDataset = dataset) -> None:
         with pytest.raises(ArrayError, match=message):

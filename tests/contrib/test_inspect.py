@@ -28,6 +28,35 @@ def clips(n: int, frames: int = 40, persons: int = 1, seed: int = 0) -> list[Any
     return [np.array(x) for x in made.x.numpy()]
 
 
+# --- the size of bodies ---------------------------------------------------------------------------------------------
+
+
+def test_the_size_is_the_longest_side_of_a_body_whoever_is_absent() -> None:
+    x = np.zeros((3, 4, 5, 2), np.float32)
+    x[1, :3, 1:, 0] = [1, 2.5, 2, 2]  # joint 0, at exactly 0, is none
+    x[0, 1, 1:, 1] = [1, 5.5, 2, 2]
+    assert facts_of(x)[0].size == 1.5
+    assert facts_of(x[:2])[0].size == 0 and facts_of(np.zeros_like(x))[0].size == 0
+
+
+@pytest.mark.parametrize(("scale", "said"), [(1, ""), (0.01, "cm, outside 0.5 … 3 m"), (100, "outside 0.5 … 3 m")])
+def test_bodies_of_another_unit_are_found(scale: float, said: str, tmp_path: Path) -> None:
+    x = np.stack(clips(3)) * np.float32(scale)
+    about = {"length": [40] * 3, "label": [0] * 3, "names": list("abc"), "class_names": ["walk"]}
+    found = inspect(write(tmp_path / "x", x=x, skeleton=NTU, **about))
+    lines = [line for line in found.lines({}) if line.startswith("size: ")]
+    assert len(lines) == bool(said) and all(said in line and "3 clips" in line for line in lines)
+    assert found.having("size").tolist() == ([0, 1, 2] if said else [])
+    assert len(found.to_dict()["sizes"]) == len(found.having("size"))
+
+
+def test_what_is_seen_in_images_has_no_metres(tmp_path: Path) -> None:
+    bones = skeletons["openpose18"]
+    x = synthetic_motion(bones, 2, 20).x.numpy() * np.float32(100)
+    about = {"length": [20] * 2, "label": [0] * 2, "names": list("ab"), "class_names": ["walk"]}
+    assert inspect(write(tmp_path / "x", x=x, skeleton=bones, **about)).having("size").tolist() == []
+
+
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +250,7 @@ def test_what_was_planted_is_found(planted: Path) -> None:
         "lost_frames": {"clip2": 4},
         "frozen_frames": {"clip3": 1},
         "jumps": {"clip4": pytest.approx(1.25, abs=0.15)},
+        "sizes": {},
         "absent_at_times": ["clip5"],
         "exact_twins": [["clip8", "clip18"]],
         "near_twins": [["clip8", "clip18"], ["clip9", "clip19"]],

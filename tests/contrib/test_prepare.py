@@ -26,7 +26,7 @@ def arrays() -> dict[str, Any]:
     generator = np.random.default_rng(0)
     length = generator.integers(3, T, S)
     length[4] = T
-    x = generator.normal(size=(S, 3, T, 20, 2)).astype(np.float32)
+    x = generator.normal(0, 0.3, (S, 3, T, 20, 2)).astype(np.float32)
     x[np.arange(S) % 3 != 0, ..., 1] = 0
     for clip, valid in zip(x, length, strict=True):
         clip[:, valid:] = 0
@@ -305,7 +305,7 @@ def test_a_folder_that_exists_is_kept(source: dict[str, Any], tmp_path: Path) ->
     ("arguments", "message"),
     [
         ([], "NAME"),
-        (["csv", "a", "b"], "invalid choice: 'csv'"),
+        (["parquet", "a", "b"], "invalid choice: 'parquet'"),
         (["npz", "a"], "OUT_DIR"),
         (["npz", "a", "b", "--train-views", "1;2"], "must look like 1,2,5"),
     ],

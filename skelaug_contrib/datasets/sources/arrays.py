@@ -1,4 +1,4 @@
-"""Arrays that people already have, as AimCLR and HiCLR, CTR-GCN, and PYSKL prepare them."""
+"""Arrays that people already have, as ST-GCN, AimCLR and HiCLR, and CTR-GCN prepare them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import skelaug
 from skelaug.arrays import ArrayError, StoredArray
-from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets.sources import ntu
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, shown
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded
+from skelaug_contrib.datasets.sources.folder import Named
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.pickles import read_pickle
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
-__all__ = ["CTRGCN", "PYSKL", "AimCLR"]
+__all__ = ["CTRGCN", "AimCLR", "Arrays", "about_name", "is_label", "one_file"]
 
 Array = npt.NDArray[Any]
 
@@ -31,9 +30,10 @@ _LIMIT = 1 << 26  # bytes of a clip: NTU's, padded to 300 frames, are 180 kB
 _MAX_LABELS = 1 << 28  # bytes of all labels
 _MAX_CLASSES = 10_000
 _XYZ = 3
+_CLIPS = re.compile(r"(train|val|test)_(position|data|data_joint|joint)\.npy")
 
 
-def _one(root: Path, name: str, what: str) -> Path:
+def one_file(root: Path, name: str, what: str) -> Path:
     """``root`` itself if it is a file, or the one in it whose name matches.
 
     Raises:
@@ -48,16 +48,8 @@ def _one(root: Path, name: str, what: str) -> Path:
 
 
 @dataclass(frozen=True)
-class _Arrays:
-    """A reader of arrays, whose V joints are those of the known skeleton named ``joints``."""
-
-    root: Path
-    joints: str = "ntu25"
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The one that was named."""
-        return skelaug.skeletons[self.joints]
+class Arrays(Named):
+    """A reader of arrays."""
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -75,12 +67,8 @@ class _Arrays:
     def _count_classes(self) -> int:
         raise NotImplementedError
 
-    def _check_joints(self, joints: int) -> None:
-        if joints != len(self.skeleton):
-            raise Broken(f"has {joints} joints, skeleton {self.joints!r} has {len(self.skeleton)}; name another one")
 
-
-def _about(name: str) -> dict[str, int]:
+def about_name(name: str) -> dict[str, int]:
     """Subject, view and episode, where the name is one of NTU's."""
     found = ntu.name_parts(name.removesuffix(".skeleton"))
     if found is None:
@@ -99,33 +87,37 @@ def _chunks(path: Path, first: int, count: int) -> list[Unit]:
     return [Unit(path, i, min(i + _CHUNK, first + count)) for i in range(first, first + count, _CHUNK)]
 
 
-# --- AimCLR, HiCLR, and others of their line --------------------------------------------------------------------------
+# --- ST-GCN, AimCLR, HiCLR, and others of their line ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class AimCLR(_Arrays):
+class AimCLR(Arrays):
     """Files ``train_position.npy``, ``val_position.npy`` with ``train_label.pkl``, ``val_label.pkl`` in one folder.
 
-    The array is ``(N, C, T, V, M)``; the pickle holds the clips' names and their labels, from 0. The folder's name is
-    the protocol if it is ``xsub``, ``xview`` or ``xset``, else the protocol is called ``given``; ``train`` trains and
+    ST-GCN's ``train_data.npy`` and 2s-AGCN's ``train_data_joint.npy`` are read too, each with ``train_label.pkl``. The
+    array is ``(N, C, T, V, M)``; the pickle holds the clips' names and their labels, from 0. The folder's name is the
+    protocol if it is ``xsub``, ``xview`` or ``xset``, else the protocol is called ``given``; ``train`` trains and
     ``val`` or ``test`` tests. All-zero frames at the end are padding. Subject, view and episode follow from names such
     as ``S001C001P001R001A001``.
 
     Args:
         root: the folder.
-        joints: name of the known skeleton that the V joints are.
+        joints: the skeleton of the V joints, or the name of a known one.
     """
 
     def _count_classes(self) -> int:
         return 1 + max(max(_labels(_label_file(path))[1]) for path in self._files())
 
     def _files(self) -> list[Path]:
-        what = "files such as train_position.npy and train_label.pkl"
-        files = find(self.root, re.compile(r"(train|val|test)_position\.npy"), what)
+        what = "files such as train_position.npy, train_data.npy or train_data_joint.npy, and train_label.pkl"
+        files = find(self.root, _CLIPS, what)
         folders = sorted({path.parent for path in files})
         if len(folders) > 1:
             some = ", ".join(str(folder) for folder in folders[:4])
             raise ArrayError(f"{self.root}: holds arrays of several protocols ({some}); name one folder")
+        kinds = sorted({_kind(path) for path in files})
+        if len(kinds) > 1:
+            raise ArrayError(f"{self.root}: holds clips twice, as {' and '.join(kinds)}; keep one kind in a folder")
         return files
 
     def units(self) -> Sequence[Unit]:
@@ -147,7 +139,7 @@ class AimCLR(_Arrays):
             raise Broken(f"must be floating point (N, C, T, V, M), got {array.dtype} {array.shape}")
         if math.prod(one) * array.dtype.itemsize > _LIMIT or one[1] > MAX_FRAMES:
             raise Broken(f"has clips of shape {tuple(one)}, larger than any recording")
-        self._check_joints(one[2])
+        self.check_joints(one[2])
         names, labels = _labels(_label_file(unit.path))
         if len(names) != count:
             raise Broken(f"has {count} clips, {_label_file(unit.path).name} has {len(names)}")
@@ -156,12 +148,17 @@ class AimCLR(_Arrays):
         for i, row in enumerate(array.rows(1, unit.start, unit.stop), unit.start):
             people = row[0].transpose(1, 3, 2, 0)
             name = names[i].removesuffix(".skeleton")
-            about: dict[str, Any] = {"name": name, "label": labels[i], "parts": {protocol: part}, **_about(name)}
+            about: dict[str, Any] = {"name": name, "label": labels[i], "parts": {protocol: part}, **about_name(name)}
             yield clip(f"{unit.path}, clip {i}", people[: _end(people)], **about)
 
 
+def _kind(path: Path) -> str:
+    """Such as ``position.npy``."""
+    return path.name.split("_", 1)[1]
+
+
 def _label_file(path: Path) -> Path:
-    return path.with_name(path.name.replace("_position.npy", "_label.pkl"))
+    return path.with_name(path.name.split("_")[0] + "_label.pkl")
 
 
 @functools.lru_cache(maxsize=4)
@@ -176,12 +173,13 @@ def _labels(path: Path) -> tuple[list[str], list[int]]:
         raise Broken(f"{path.name}: expected a list of names and one of as many labels")
     if not names or not all(isinstance(name, str) and 0 < len(name) <= 200 for name in names):
         raise Broken(f"{path.name}: its names are not all strings")
-    if not all(_is_label(label) for label in labels):
+    if not all(is_label(label) for label in labels):
         raise Broken(f"{path.name}: its labels are not all whole numbers from 0")
     return names, [int(label) for label in labels]
 
 
-def _is_label(label: Any) -> bool:
+def is_label(label: Any) -> bool:
+    """Whether it is a whole number that a label can be."""
     return isinstance(label, int | np.integer) and not isinstance(label, bool) and 0 <= int(label) < _MAX_CLASSES
 
 
@@ -189,7 +187,7 @@ def _is_label(label: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class CTRGCN(_Arrays):
+class CTRGCN(Arrays):
     """A file such as ``NTU60_CS.npz``: ``x_train``, ``y_train``, ``x_test``, ``y_test``.
 
     ``x`` is ``(N, T, M V 3)``; ``y`` is one-hot ``(N, classes)``, or labels ``(N,)``. The name tells
@@ -209,7 +207,7 @@ class CTRGCN(_Arrays):
         return max(_one_hot(self._file(), part)[1] for part in ("train", "test"))
 
     def _file(self) -> Path:
-        return _one(self.root, r".+\.npz", "a file such as NTU60_CS.npz")
+        return one_file(self.root, r".+\.npz", "a file such as NTU60_CS.npz")
 
     def units(self) -> Sequence[Unit]:
         """256 clips each, or all that train and all that test; the test clips are counted on from the others."""
@@ -276,87 +274,3 @@ def _one_hot(path: Path, part: str) -> tuple[npt.NDArray[np.int64], int]:
         raise Broken(f"has y_{part} {y.dtype} {y.shape}, expected one-hot rows (N, classes) or labels (N,)")
     good = ((y == 0) | (y == 1)).all(1) & ((y == 1).sum(1) == 1)
     return np.where(good, (y == 1).argmax(1), -1).astype(np.int64), y.shape[1]
-
-
-# --- PYSKL, and others of its line ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PYSKL(_Arrays):
-    """A file such as ``ntu60_3danno.pkl``: a dict of ``split`` and ``annotations``.
-
-    ``split`` maps names such as ``xsub_train`` and ``xsub_val`` to lists of clips; an annotation has ``frame_dir``, the
-    clip's name, ``label``, from 0, and ``keypoint``, ``(M, T, V, C)``. A recording has M = 2: further people are left
-    out. The whole file is one piece of work, and in memory, for a pickle has to be read from its beginning.
-
-    Args:
-        root: the file, or a folder with one.
-        joints: name of the known skeleton that the V joints are.
-    """
-
-    def _count_classes(self) -> int:
-        path = self._file()
-        if match := re.match(r"ntu(60|120)_", path.name):
-            return int(match[1])
-        labels: list[Any] = [a.get("label") for a in _annotations(path)[1] if isinstance(a, dict)]
-        return 1 + max((int(label) for label in labels if _is_label(label)), default=0)
-
-    def _file(self) -> Path:
-        return _one(self.root, r".+\.pkl", "a file such as ntu60_3danno.pkl")
-
-    def units(self) -> Sequence[Unit]:
-        """The file."""
-        return [Unit(self._file())]
-
-    @guarded
-    def read(self, unit: Unit) -> Iterator[Recording | Fault]:
-        """The clips."""
-        parts, annotations = _annotations(unit.path)
-        seen: set[str] = set()
-        for i, annotation in enumerate(annotations):
-            where = f"{unit.path}, annotation {i}"
-            try:
-                yield self._recording(where, annotation, parts, seen)
-            except Broken as broken:
-                yield Fault(where, broken.reason)
-
-    def _recording(
-        self, where: str, annotation: Any, parts: dict[str, dict[str, str]], seen: set[str]
-    ) -> Recording | Fault:
-        if not isinstance(annotation, dict):
-            raise Broken(f"is a {type(annotation).__name__}, expected a dict of frame_dir, label and keypoint")
-        name, points = annotation.get("frame_dir"), annotation.get("keypoint")
-        label: Any = annotation.get("label")
-        if not isinstance(name, str) or not 0 < len(name) <= 200 or name in seen:
-            raise Broken(f"its frame_dir is {shown(repr(name))}, expected a name that no other has")
-        if not _is_label(label):
-            raise Broken(f"its label is {shown(repr(label))}, expected a whole number from 0")
-        if not isinstance(points, np.ndarray) or points.ndim != 4 or points.dtype.kind != "f" or 0 in points.shape:
-            raise Broken("its keypoint must be a floating-point array (M, T, V, C)")
-        self._check_joints(points.shape[2])
-        persons, frames, joints, coordinates = points.shape
-        if frames > MAX_FRAMES or coordinates > 4:
-            raise Broken(f"its keypoint has shape {points.shape}, larger than any recording")
-        notes = [f"{persons - 2} people left out: the file has {persons}"] if persons > 2 else []
-        people = np.zeros((frames, 2, joints, coordinates), np.float32)
-        people[:, : min(persons, 2)] = np.asarray(points)[:2].transpose(1, 0, 2, 3)
-        seen.add(name)
-        return clip(where, people, notes, name=name, label=int(label), parts=parts.get(name, {}), **_about(name))
-
-
-@functools.lru_cache(maxsize=1)
-def _annotations(path: Path) -> tuple[dict[str, dict[str, str]], list[Any]]:
-    """By clip, its part of each protocol; and the annotations."""
-    content = read_pickle(path)
-    split, annotations = (content.get(k) for k in ("split", "annotations")) if isinstance(content, dict) else (0, 0)
-    if not isinstance(split, dict) or not isinstance(annotations, list):
-        raise Broken("is no dict of 'split', a dict, and 'annotations', a list")
-    parts: dict[str, dict[str, str]] = {}
-    for key, names in split.items():
-        match = re.fullmatch(r"(\w{1,40})_(train|val|test)", key) if isinstance(key, str) else None
-        if match is None or not isinstance(names, list | tuple):
-            raise Broken(f"has split {shown(repr(key))}, expected names such as xsub_train with a list of clips")
-        for name in names:
-            if isinstance(name, str):
-                parts.setdefault(name, {})[match[1]] = "train" if match[2] == "train" else "test"
-    return parts, annotations

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skelaug.arrays import ArrayError
+from skelaug.sides import find_sides, torn_pairs
 from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, shown
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, every, find, guarded, load, name_of, shown
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 from skelaug_contrib.datasets.sources.text import check, table, to_count
@@ -26,7 +27,7 @@ _FILE = re.compile(r".+\.bvh", re.IGNORECASE)
 _MAX_JOINTS = 512
 _MAX_PLACES = 4_000_000  # frames times joints: an hour of a body with 37 joints
 _CHANNELS = {f"{axis}{what}": (what, "XYZ".index(axis)) for axis in "XYZ" for what in ("position", "rotation")}
-_HEADER = re.compile(rb"^[ \t]*MOTION[ \t\r]*$", re.MULTILINE)
+_HEADER = re.compile(rb"^[ \t]*MOTION[ \t\r]*(\n|\Z)", re.MULTILINE)
 
 
 @dataclass
@@ -75,16 +76,19 @@ class Motion:
 
 @dataclass(frozen=True)
 class BVH:
-    """A folder of BVH files; the folder that a file lies in is its class.
+    """A folder of BVH files, or one file; the folder that a file lies in is its class.
 
     The files must share one skeleton, the first file's; a file with another one is a fault. Ends of limbs ("End Site")
     are no joints. BVH has no unit: ``scale`` brings the numbers to metres.
+
+    Left and right follow from the joints' names, see :func:`skelaug.sides.find_sides`. A name without a counterpart is
+    a note of every recording; so are pairs that hang on joints which are no pair, and they are left out.
 
     A recording has C = x, y, z (y up, where the file follows the custom), M = 1. BVH says neither who acts nor what
     trains, so there are no protocols.
 
     Args:
-        root: the folder.
+        root: the folder, or a file.
         scale: metres of one unit in the files; 0.01 for centimetres.
     """
 
@@ -98,7 +102,7 @@ class BVH:
         Raises:
             ArrayError: no file can be read.
         """
-        return _skeleton(self.root)
+        return _skeleton(self.root)[0]
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -107,14 +111,14 @@ class BVH:
 
     def units(self) -> Sequence[Unit]:
         """One a file."""
-        return [Unit(path) for path in find(self.root, _FILE, "files of motion capture, such as walk/01.bvh")]
+        return [Unit(path) for path in _files(self.root)]
 
     @guarded
     def read(self, unit: Unit) -> Iterator[Recording | Fault]:
         """The clip."""
         motion = parse(load(unit.path))
         try:
-            skeleton = self.skeleton
+            skeleton, notes = _skeleton(self.root)
         except ArrayError as error:
             raise Broken(str(error)) from None
         if (tuple(motion.joints), tuple(motion.parents)) != (skeleton.joints, skeleton.parents):
@@ -124,37 +128,54 @@ class BVH:
         yield clip(
             str(unit.path),
             points[:, None],
-            name="_".join(unit.path.relative_to(self.root).with_suffix("").parts),
+            notes,
+            name=name_of(unit.path, self.root),
             label=_classes(self.root).index(unit.path.parent.name),
         )
 
 
+def _files(root: Path) -> list[Path]:
+    return find(root, _FILE, "files of motion capture, such as walk/01.bvh", alone=True)
+
+
 @functools.lru_cache(maxsize=4)
 def _classes(root: Path) -> tuple[str, ...]:
-    return tuple(sorted({path.parent.name for path in find(root, _FILE, "BVH files")}))
+    return tuple(sorted({path.parent.name for path in _files(root)}))
 
 
 @functools.lru_cache(maxsize=4)
-def _skeleton(root: Path) -> Skeleton:
-    for path in find(root, _FILE, "BVH files"):
+def _skeleton(root: Path) -> tuple[Skeleton, tuple[str, ...]]:
+    """That of the first file that can be read, and what is to be said of its sides."""
+    faults = []
+    for path in _files(root):
         try:
             motion = parse(load(path))
-        except (Broken, OSError):
-            continue
-        return Skeleton(name="bvh", joints=tuple(motion.joints), parents=tuple(motion.parents), pairs=_pairs(motion))
-    raise ArrayError(f"{root}: none of its BVH files can be read")
+        except Broken as broken:
+            faults.append(Fault(str(path), broken.reason, broken.line))
+        except OSError as error:
+            faults.append(Fault(str(path), f"cannot be read: {error.strerror or error}"))
+        else:
+            pairs, notes = _pairs(motion)
+            return Skeleton("bvh", tuple(motion.joints), tuple(motion.parents), pairs), notes
+    raise ArrayError(f"{root}: none of its {len(faults)} BVH files can be read: {every(faults)}")
 
 
-def _pairs(motion: Motion) -> tuple[tuple[int, int], ...]:
-    """(left, right) by name: LeftArm and RightArm, L_Arm and R_Arm, LArm and RArm."""
-    number = {name: i for i, name in enumerate(motion.joints)}
-    pairs = []
-    for name, i in number.items():
-        others = {re.sub("left", "right", name), re.sub("Left", "Right", name), re.sub("^L(?=[A-Z_])", "R", name)}
-        right = next((number[other] for other in sorted(others) if other != name and other in number), None)
-        if right is not None:
-            pairs.append((i, right))
-    return tuple(pairs)
+def _pairs(motion: Motion) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+    """(left, right) by name, and notes of what looks like a pair and is none."""
+    sides = find_sides(motion.joints)
+    torn = torn_pairs(sides, motion.parents)
+    notes = []
+    if sides.alone:
+        names = _some([motion.joints[i] for i in sides.alone])
+        notes.append(f"left or right without a counterpart, so a mirror leaves them where they are: {names}")
+    if torn:
+        names = _some([f"{motion.joints[left]} and {motion.joints[right]}" for left, right in torn])
+        notes.append(f"left and right, but of parents that are no pair, so a mirror does not exchange them: {names}")
+    return tuple(pair for pair in sides.pairs if pair not in torn), tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(name[:60] for name in names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def parse(data: bytes) -> Motion:
@@ -167,17 +188,16 @@ def parse(data: bytes) -> Motion:
     if header is None:
         raise Broken("is no BVH: it has no line MOTION")
     motion = _hierarchy(data[: header.start()])
-    first = data.count(b"\n", 0, header.end()) + 2
-    lines = data[header.end() :].split(b"\n", 3)
-    frames = _field(lines, 1, b"Frames:", first)
+    frames, at = _field(data, header.end(), b"Frames:")
+    first = data.count(b"\n", 0, at)  # the line of the frames' number
     count = to_count(frames.decode("latin1"))
     if count is None or not 1 <= count <= MAX_FRAMES:
         raise Broken(f"has {shown(frames)} frames, expected 1 … {MAX_FRAMES}", first)
-    _field(lines, 2, b"Frame Time:", first + 1)
+    _, at = _field(data, at, b"Frame Time:")
     columns = sum(map(len, motion.channels))
     if not columns:
         raise Broken("its joints have no channels")
-    motion.values = table(lines[3] if len(lines) > 3 else b"", columns, first + 2)
+    motion.values = table(data[at:], columns, data.count(b"\n", 0, at) + 1)
     if len(motion.values) != count:
         raise Broken(f"has {len(motion.values)} frames, but says {count}", first)
     if count * len(motion.joints) > _MAX_PLACES:
@@ -185,25 +205,41 @@ def parse(data: bytes) -> Motion:
     return motion
 
 
-def _field(lines: list[bytes], index: int, name: bytes, line: int) -> bytes:
-    text = lines[index].strip() if index < len(lines) else b""
+def _field(data: bytes, at: int, name: bytes) -> tuple[bytes, int]:
+    """What stands behind ``name`` in the next line with something in it, and where the line after that begins."""
+    while True:
+        end = data.find(b"\n", at)
+        text = data[at : end if end >= 0 else len(data)].strip()
+        if text or end < 0:
+            break
+        at = end + 1
     if not text.lower().startswith(name.lower()):
-        raise Broken(f"is {shown(text)}, expected '{name.decode()} …'", line)
-    return text[len(name) :].strip()
+        raise Broken(f"is {shown(text)}, expected '{name.decode()} …'", data.count(b"\n", 0, at) + 1)
+    return text[len(name) :].strip(), end + 1 if end >= 0 else len(data)
 
 
 def _hierarchy(data: bytes) -> Motion:
     """The tree, without a motion."""
     if len(data) > 1 << 20:
         raise Broken(f"has a tree of {len(data)} bytes before MOTION; expected at most {1 << 20}")
-    words = iter([(word, line) for line, text in enumerate(data.split(b"\n"), 1) for word in text.split()])
+    words = [(word, line) for line, text in enumerate(data.split(b"\n"), 1) for word in text.split()][::-1]
     last = data.count(b"\n") + 1
 
     def take(expected: str) -> tuple[bytes, int]:
-        word = next(words, None)
-        if word is None:
+        if not words:
             raise Broken(f"ends early: expected {expected}", last)
-        return word
+        return words.pop()
+
+    def take_name(expected: str) -> tuple[bytes, int]:
+        """A name may hold spaces: it goes up to the brace, or to the end of its line."""
+        first, line = take(expected)
+        return b" ".join([first, *rest_of(line)]), line
+
+    def rest_of(line: int) -> list[bytes]:
+        rest = []
+        while words and words[-1][1] == line and words[-1][0] != b"{":
+            rest.append(words.pop()[0])
+        return rest
 
     def must(word: bytes) -> None:
         got, line = take(word.decode())
@@ -222,7 +258,7 @@ def _hierarchy(data: bytes) -> Motion:
     must(b"HIERARCHY")
     must(b"ROOT")
     path: list[int | None] = []  # from the root to where we are; None is the end of a limb
-    _joint(motion, take("the root's name"), 0)
+    _joint(motion, take_name("the root's name"), 0)
     must(b"{")
     path.append(0)
     while path:
@@ -246,17 +282,18 @@ def _hierarchy(data: bytes) -> Motion:
                     raise Broken(f"has channel {shown(name)}; they are Xposition … Zrotation, each once", line)
                 motion.channels[here].append(channel)
         elif kind == b"JOINT" and here is not None:
-            path.append(_joint(motion, take("a joint's name"), here))
+            path.append(_joint(motion, take_name("a joint's name"), here))
             must(b"{")
         elif kind == b"END" and here is not None:
             must(b"SITE")
+            rest_of(line)  # some programs name the end
             must(b"{")
             path.append(None)
         else:
             raise Broken(f"has {shown(word)}, expected OFFSET, CHANNELS, JOINT, End Site or }}", line)
-    rest = next(words, None)
-    if rest is not None:
-        raise Broken(f"has {shown(rest[0])} after its root; expected MOTION", rest[1])
+    if words:
+        word, line = words.pop()
+        raise Broken(f"has {shown(word)} after its root; expected MOTION", line)
     return motion
 
 

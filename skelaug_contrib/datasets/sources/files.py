@@ -6,14 +6,15 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from skelaug.arrays import ArrayError
+from skelaug.files import POINTER, is_pointer
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
-__all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "find", "guarded", "load", "shown", "without_path"]
+__all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "every", "find", "guarded", "load", "name_of", "shown", "without_path"]
 
 MAX_BYTES = 1 << 26  # of one text file: several times the longest recording of any public set
 MAX_FRAMES = 100_000  # of one recording: an hour at 30 frames a second
@@ -29,9 +30,9 @@ class Broken(Exception):
         self.reason, self.line = reason, line
 
 
-def shown(text: bytes | str) -> str:
+def shown(text: bytes | str, length: int = 24) -> str:
     """``text`` from a file of unknown nature, short and printable, for a message."""
-    cut = text[:24]
+    cut = text[:length]
     return ascii(cut.decode("latin1") if isinstance(cut, bytes) else cut) + ("…" if len(text) > len(cut) else "")
 
 
@@ -40,8 +41,13 @@ def without_path(error: ArrayError, path: Path) -> str:
     return str(error).removeprefix(str(path)).removeprefix(": ")
 
 
-def find(root: Path, name: re.Pattern[str], what: str) -> list[Path]:
-    """Every file below ``root`` whose name matches, in the order of their paths.
+def every(faults: Sequence[Fault]) -> str:
+    """The first three, for a message about all of them."""
+    return "; ".join(map(str, faults[:3])) + ("; …" if len(faults) > 3 else "")
+
+
+def find(root: Path, name: re.Pattern[str], what: str, *, alone: bool = False) -> list[Path]:
+    """Every file below ``root`` whose name matches, in the order of their paths; with ``alone``, or ``root`` itself.
 
     Links are followed, but no folder is entered twice, so that links in a circle do no harm. A folder that cannot be
     read is listed too: to load it fails, and that is reported.
@@ -50,8 +56,11 @@ def find(root: Path, name: re.Pattern[str], what: str) -> list[Path]:
         ArrayError: no such folder, or nothing in it matches; ``what`` says what was looked for.
     """
     root = Path(root)
+    if alone and root.is_file() and name.fullmatch(root.name):
+        return [root]
     if not root.is_dir():
-        raise ArrayError(f"{root}: no such folder; expected one with {what}")
+        found_instead = "is a file; expected a folder" if root.is_file() else "no such folder; expected one"
+        raise ArrayError(f"{root}: {found_instead} with {what}")
     found: list[Path] = []
     entered: set[tuple[int, int]] = set()
 
@@ -70,11 +79,16 @@ def find(root: Path, name: re.Pattern[str], what: str) -> list[Path]:
     return sorted(found)
 
 
+def name_of(path: Path, root: Path) -> str:
+    """A clip's name by its file: the path below ``root`` without its suffix, such as ``walk_01`` for walk/01.bvh."""
+    return "_".join(path.relative_to(root if path != root else root.parent).with_suffix("").parts)
+
+
 def load(path: Path, limit: int = MAX_BYTES) -> bytes:
     """The bytes of a file.
 
     Raises:
-        Broken: it is empty, no plain file, or larger than ``limit`` bytes.
+        Broken: it is empty, no plain file, a Git LFS pointer, or larger than ``limit`` bytes.
         OSError: it cannot be read.
     """
     with open(path, "rb", opener=_open) as file:
@@ -86,6 +100,8 @@ def load(path: Path, limit: int = MAX_BYTES) -> bytes:
         data = file.read(status.st_size)
     if not data:
         raise Broken("is empty")
+    if is_pointer(data):
+        raise Broken(f"{path.name} {POINTER}")  # it may be read on behalf of another file
     return data
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, guarded, 
 from skelaug_contrib.datasets.sources.folder import Folder
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
+from skelaug_contrib.datasets.sources.text import parse_json
 
 __all__ = ["NWUCLA"]
 
@@ -46,7 +46,7 @@ class NWUCLA(Folder):
         action, subject, episode, view = map(int, match.groups()) if match else (0, 0, 0, 0)
         if action not in _ACTIONS or view not in (1, 2, 3):
             raise Broken(f"is named {shown(unit.path.name)}; actions are 1 … 6, 8, 9, 11, 12 and views 1, 2, 3")
-        content = _parse(data)
+        content = parse_json(data)
         label = content.get("label")
         if type(label) is not int or label - 1 != _ACTIONS[action]:
             raise Broken(f"has label {shown(repr(label))}; action {action} of its name is label {_ACTIONS[action] + 1}")
@@ -60,20 +60,6 @@ class NWUCLA(Folder):
             episode=episode,
             parts={"xview": "test" if view == 3 else "train", "xsub": "train" if subject % 2 else "test"},
         )
-
-
-def _parse(data: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(data)
-    except json.JSONDecodeError as error:
-        raise Broken(f"is no JSON: {error.msg}", error.lineno) from None
-    except UnicodeDecodeError:
-        raise Broken("is no JSON: it is not UTF-8") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists without end
-        raise Broken(f"is no JSON that can be read: {error}") from None
-    if not isinstance(content, dict):
-        raise Broken("is JSON, but no object with 'label' and 'skeletons'")
-    return content
 
 
 def _points(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:

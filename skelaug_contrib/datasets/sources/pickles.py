@@ -10,6 +10,7 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
+from skelaug.files import POINTER, is_pointer
 from skelaug_contrib.datasets.sources.files import Broken, shown
 
 __all__ = ["read_pickle"]
@@ -28,6 +29,8 @@ def read_pickle(path: Path) -> Any:
         Broken: it is no pickle, is damaged, or holds something else; the message names what was refused.
         OSError: it cannot be read.
     """
+    if is_pointer(path):
+        raise Broken(POINTER)
     with path.open("rb") as file:
         try:
             return _Reader(_Bounded(file, path.stat().st_size), encoding="latin1").load()

@@ -1,15 +1,17 @@
-"""Numbers in text files, read by NumPy; where something is no number, a plain loop finds its line."""
+"""Numbers in text files, read by NumPy; where something is no number, a plain loop finds its line. JSON objects."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from skelaug_contrib.datasets.sources.files import Broken, shown
 
-__all__ = ["lines_of", "numbers", "table", "to_count", "to_float"]
+__all__ = ["lines_of", "numbers", "parse_json", "table", "to_count", "to_float"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,3 +95,22 @@ def check(words: Sequence[str], line: int) -> None:
             to_float(word)
         except ValueError:
             raise Broken(f"{shown(word)} is not a number", line) from None
+
+
+def parse_json(data: bytes) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Raises:
+        Broken: it is no JSON, or holds something else.
+    """
+    try:
+        content = json.loads(data)
+    except json.JSONDecodeError as error:
+        raise Broken(f"is no JSON: {error.msg}", error.lineno) from None
+    except UnicodeDecodeError:
+        raise Broken("is no JSON: it is not UTF-8") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists without end
+        raise Broken(f"is no JSON that can be read: {error}") from None
+    if not isinstance(content, dict):
+        raise Broken("is JSON, but no object")
+    return content

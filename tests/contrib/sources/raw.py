@@ -8,66 +8,27 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.io
-import torch
+from contrib.sources.raw_base import Expected, ctvm, motion, number, rows
+from contrib.sources.raw_images import (
+    csv_tree,
+    kinetics_list_tree,
+    kinetics_tree,
+    openpose_tree,
+    pyskl_scores_tree,
+)
 
-import skelaug
-from skelaug_contrib.datasets.sources import SOURCES, Fault, Recording, Source
-from skelaug_contrib.datasets.sources.arrays import _annotations, _labels
+from skelaug_contrib.datasets.sources import SOURCES, Fault, Recording, Source, columns, keypoints
+from skelaug_contrib.datasets.sources.arrays import _labels
 from skelaug_contrib.datasets.sources.bvh import _classes, _skeleton
 from skelaug_contrib.datasets.sources.pkummd import _layout
+from skelaug_contrib.datasets.sources.pyskl import _annotations
 from skelaug_contrib.datasets.sources.utkinect import _labels as _utkinect_labels
-
-NOISE = np.random.default_rng(0)
-
-
-@dataclass
-class Expected:
-    """What a reader must make of a clip."""
-
-    name: str
-    x: np.ndarray
-    label: int
-    subject: int | None = None
-    view: int | None = None
-    episode: int | None = None
-    parts: dict[str, str] = field(default_factory=dict)
-
-
-def motion(skeleton: str, clips: int, frames: int, persons: int = 1, seed: int = 0) -> np.ndarray:
-    """float32 (clips, T, V, 3, persons); who comes first moves most."""
-    bones = skelaug.skeletons[skeleton]
-    generator = torch.Generator().manual_seed(seed)
-    x = skelaug.synthetic_motion(bones, clips, frames, persons, generator=generator).x.numpy()
-    clip = np.ascontiguousarray(x.transpose(0, 2, 3, 1, 4))
-    varied = clip.reshape(clips, -1, 3, persons).var(1).sum(1)
-    for n, order in enumerate(np.argsort(-varied, 1)):
-        clip[n] = clip[n][..., order]
-    return clip
-
-
-def ctvm(clip: np.ndarray, persons: int | None = None) -> np.ndarray:
-    """(T, V, C) or (T, V, C, M) as (C, T, V, M), with absent people up to ``persons``."""
-    clip = clip if clip.ndim == 4 else clip[..., None]
-    x = clip.transpose(2, 0, 1, 3)
-    missing = 0 if persons is None else persons - x.shape[-1]
-    return np.pad(x, ((0, 0), (0, 0), (0, 0), (0, missing)))
-
-
-def number(value: float) -> str:
-    """So many digits that float32 comes back as it was."""
-    return f"{float(value):.9g}"
-
-
-def rows(table: Iterable[Sequence[float]], separator: str = " ") -> str:
-    return "".join(separator.join(map(number, row)) + "\n" for row in table)
-
 
 # --- NTU RGB+D --------------------------------------------------------------------------------------------------------
 
@@ -316,6 +277,13 @@ def pyskl_tree(folder: Path) -> list[Expected]:
     return array_recordings(NTU_NAMES, parts, known=True)
 
 
+def stgcn_tree(folder: Path) -> list[Expected]:
+    expected = aimclr_tree(folder)
+    for part in ("train", "val"):
+        (folder / f"{part}_position.npy").rename(folder / f"{part}_data_joint.npy")
+    return expected
+
+
 TREES: dict[str, Callable[[Path], list[Expected]]] = {
     "ntu60": ntu_tree,
     "ntu120": lambda folder: ntu_tree(folder, sixty=False),
@@ -329,7 +297,13 @@ TREES: dict[str, Callable[[Path], list[Expected]]] = {
     "aimclr": aimclr_tree,
     "ctrgcn": ctrgcn_tree,
     "ctrgcn, compressed": lambda folder: ctrgcn_tree(folder, compressed=True),
+    "aimclr, by the names of ST-GCN": stgcn_tree,
     "pyskl": pyskl_tree,
+    "pyskl, scores": pyskl_scores_tree,
+    "kinetics": kinetics_tree,
+    "kinetics, with a list": kinetics_list_tree,
+    "openpose": openpose_tree,
+    "csv": csv_tree,
 }
 
 #: Small trees of one kind each, for damage: a function that writes one, and the files in it that are damaged.
@@ -355,14 +329,30 @@ TINY: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     "aimclr": (aimclr_tree, ["train_position.npy", "train_label.pkl"]),
     "ctrgcn": (ctrgcn_tree, ["NTU60_CV.npz"]),
     "ctrgcn, compressed": (lambda folder: ctrgcn_tree(folder, compressed=True), ["NTU60_CV.npz"]),
+    "aimclr, by the names of ST-GCN": (stgcn_tree, ["val_data_joint.npy"]),
     "pyskl": (pyskl_tree, ["ntu60_3danno.pkl"]),
+    "pyskl, scores": (pyskl_scores_tree, ["anno.pkl"]),
+    "kinetics": (lambda folder: kinetics_tree(folder, frames=2), ["kinetics_val/def.json"]),
+    "kinetics, with a list": (kinetics_list_tree, ["kinetics_train/abc.json", "kinetics_train_label.json"]),
+    "openpose": (lambda folder: openpose_tree(folder, frames=2), ["walk/clip_000000000000_keypoints.json"]),
+    "csv": (lambda folder: csv_tree(folder, frames=2), ["kick/01.csv"]),
 }
+
+
+CACHES: tuple[Any, ...] = (
+    *(_annotations, _labels, _classes, _skeleton, _layout, _utkinect_labels),
+    *(columns._classes, keypoints._kinetics_classes, keypoints._openpose_clips),
+)
+
+#: What a user has to say of a tree.
+OPTIONS: dict[str, dict[str, Any]] = {"pyskl, scores": {"joints": "coco17"}, "csv": {"joints": "mediapipe33"}}
 
 
 def source(name: str, folder: Path, **options: Any) -> Source:
     """A source, which has forgotten what it knew of the folder."""
-    for cache in (_annotations, _labels, _classes, _skeleton, _layout, _utkinect_labels):
+    for cache in CACHES:
         cache.cache_clear()
+    options = OPTIONS.get(name, {}) | options
     return SOURCES[name.split(",")[0]](folder, **options)
 
 

@@ -12,12 +12,10 @@ import scipy.io
 from contrib.sources import raw
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial.transform import Rotation
 
 import skelaug
 from skelaug.arrays import ArrayError
 from skelaug_contrib.datasets.sources import Fault, Recording
-from skelaug_contrib.datasets.sources.bvh import parse
 from skelaug_contrib.datasets.sources.files import Broken
 from skelaug_contrib.datasets.sources.utdmhad import read_array
 
@@ -225,74 +223,6 @@ def test_the_phases_do_not_mix(tmp_path: Path) -> None:
     raw.pkummd_tree(tmp_path)
     with pytest.raises(ArrayError, match="A01N01-L"):
         raw.source("pkummd2", tmp_path).units()
-
-
-# --- BVH --------------------------------------------------------------------------------------------------------------
-
-
-def chain(orders: list[str], offsets: np.ndarray) -> str:
-    text, close = "HIERARCHY\n", ""
-    for i, (order, offset) in enumerate(zip(orders, offsets, strict=True)):
-        position = "Xposition Yposition Zposition " if i == 0 else ""
-        names = position + " ".join(f"{axis}rotation" for axis in order)
-        text += (
-            f"{'JOINT' if i else 'ROOT'} j{i}\n{{\nOFFSET {raw.rows([offset])}CHANNELS {len(names.split())} {names}\n"
-        )
-        close += "}\n"
-    return text + "End Site\n{\nOFFSET 1 2 3\n}\n" + close
-
-
-@given(st.lists(st.permutations("XYZ").map("".join), min_size=1, max_size=4), st.integers(0, 1000))
-def test_bvh_positions_equal_scipys_rotations(orders: list[str], seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    offsets = generator.normal(size=(len(orders), 3)).astype(np.float32)
-    values = (generator.normal(size=(4, 3 + 3 * len(orders))) * 90).astype(np.float32)
-    text = chain(orders, offsets) + f"MOTION\nFrames: 4\nFrame Time: 0.1\n{raw.rows(values)}"
-    found = parse(text.encode()).positions()
-    place, turn = values[:, :3].astype(float), Rotation.identity()
-    for i, order in enumerate(orders):
-        if i:
-            place = place + turn.apply(offsets[i])
-        np.testing.assert_allclose(found[:, i], place, atol=1e-5)
-        turn = turn * Rotation.from_euler(order, values[:, 3 + 3 * i : 6 + 3 * i], degrees=True)
-
-
-def test_bvh_skeleton(tmp_path: Path) -> None:
-    raw.bvh_tree(tmp_path)
-    opened = raw.source("bvh", tmp_path)
-    assert opened.skeleton.joints == ("Hips", "LeftLeg", "RightLeg") and opened.skeleton.pairs == ((1, 2),)
-    assert opened.class_names == ("kick", "walk")
-    text = (tmp_path / "walk/01.bvh").read_text()
-    (tmp_path / "walk/02.bvh").write_text(text.replace("LeftLeg", "Tail"))
-    found, faults = items("bvh", tmp_path, scale=1.0)
-    assert len(found) == 2 and "another skeleton" in faults[0]
-    np.testing.assert_allclose(found[0].x, 100 * items("bvh", tmp_path)[0][0].x, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("HIERARCHY", "", ":2: has 'ROOT', expected HIERARCHY"),
-        ("MOTION", "", "it has no line MOTION"),
-        ("Frames: 5", "Frames: 6", ":26: has 5 frames, but says 6"),
-        ("Frames: 5", "Frames: many", ":26: has 'many' frames, expected 1"),
-        ("Frame Time:", "Time:", ":27: is 'Time: 0.0333333', expected 'Frame Time: "),
-        ("OFFSET 1 2 3", "OFFSET 1 2", ":5: 'CHANNELS' is not a number"),
-        ("CHANNELS 6", "CHANNELS 60", ":5: has '60' channels"),
-        ("Zrotation Yrotation Xrotation", "Zrotation Yrotation Wrotation", "has channel 'Wrotation'"),
-        ("Zrotation Yrotation Xrotation", "Zrotation Zrotation Xrotation", "has channel 'Zrotation'"),
-        ("RightLeg", "LeftLeg", "has joint 'LeftLeg' twice"),
-        ("}}\nMOTION".replace("}}", "}"), "MOTION", "ends early: expected OFFSET, CHANNELS"),
-        ("\nMOTION", "\nROOT Other\n{\n}\nMOTION", "has 'ROOT' after its root"),
-        ("JOINT RightLeg", "BONE RightLeg", "has 'BONE', expected OFFSET"),
-    ],
-)
-def test_bvh_faults_name_their_lines(old: str, new: str, expected: str, tmp_path: Path) -> None:
-    raw.bvh_tree(tmp_path)
-    file = tmp_path / "walk/01.bvh"
-    file.write_text(file.read_text().replace(old, new, 1))
-    _, faults = items("bvh", tmp_path)
-    assert len(faults) == 1 and expected in faults[0], faults
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------

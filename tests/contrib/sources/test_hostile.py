@@ -207,8 +207,11 @@ def test_load_says_what_is_wrong(tmp_path: Path) -> None:
     assert load(tmp_path / "a", 10) == b"x" * 10
     with pytest.raises(Broken, match="has 10 bytes"):
         load(tmp_path / "a", 9)
+    with pytest.raises(ArrayError, match="a: is a file; expected a folder with something"):
+        find(tmp_path / "a", re.compile("a"), "something")
+    assert find(tmp_path / "a", re.compile("a"), "something", alone=True) == [tmp_path / "a"]
     with pytest.raises(ArrayError, match="no such folder"):
-        find(tmp_path / "a", re.compile("x"), "something")
+        find(tmp_path / "b", re.compile("x"), "something")
 
 
 # --- what headers claim -----------------------------------------------------------------------------------------------

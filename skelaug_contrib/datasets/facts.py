@@ -70,9 +70,9 @@ def facts_of(x: Floats) -> tuple[Facts, Floats]:
     if len(somebody) > 1 and slots:
         # One frame more or less changes nothing of what follows, so all is seen at once: (C, T - 1, V, M).
         step = np.diff(x, axis=1)
-        missing = np.isnan(x).any(0)  # (T, V, M)
+        missing: npt.NDArray[np.bool_] = np.asarray(np.isnan(x).any(0))  # (T, V, M)
         if missing.any():
-            step[:, missing[1:] | missing[:-1]] = 0  # it is not known how far such a joint moved
+            step = np.where(missing[1:] | missing[:-1], np.float32(0), step)  # nobody knows how far such a joint moved
         both = there[1:] & there[:-1]
         way = (step.astype(np.float64) ** 2).sum(0).max(1)  # (T - 1, M)
         jump = float(np.sqrt(way[both].max(initial=0)))

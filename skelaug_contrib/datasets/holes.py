@@ -30,8 +30,8 @@ def marked(x: Floats) -> Floats:
     finite = np.isfinite(x)
     if finite.all():
         return x
-    joints = finite.all(-4, keepdims=True)
-    persons = joints.any(-2, keepdims=True)
+    joints = np.logical_and.reduce(finite, -4, keepdims=True)
+    persons = np.logical_or.reduce(joints, -2, keepdims=True)
     return np.where(joints, x, np.where(persons, np.float32(np.nan), np.float32(0)))
 
 

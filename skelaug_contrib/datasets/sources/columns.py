@@ -41,7 +41,7 @@ class CSV(Named):
     is found no other way. Cells are separated by commas, semicolons or tabs.
 
     Where there is a column ``frame``, its whole numbers say which frame a row is; frames that no row has are without
-    anybody. A person with an empty cell is absent in that frame.
+    anybody. A joint with an empty cell was not observed in that frame.
 
     A recording has one channel a pattern, in their order, M = 1. There are no protocols.
 

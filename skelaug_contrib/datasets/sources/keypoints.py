@@ -44,7 +44,7 @@ class KineticsSkeleton(Named):
     for them.
 
     A recording has C = x, y, score as in the file (y points down), M = the most people of a frame, at most 2. A joint
-    with score 0 was not found, and is 0 in all channels. A frame that is not listed is one without anybody. Of more
+    with score 0 was not found, and counts as not observed. A frame that is not listed is one without anybody. Of more
     people in a frame, those with the highest scores are kept. Who is who from frame to frame the files do not say.
     Clips in a folder with "train" in its name train and those in one with "val" or "test" test, under the protocol
     ``given``.
@@ -154,7 +154,7 @@ class OpenPose(Named):
     file is missing, or has no people, is one without anybody.
 
     A recording has C = x, y, score as in the files (pixels, usually; y points down), M = the most people of a frame,
-    at most 2. A joint with score 0 was not found, and is 0 in all channels. Of more people in a frame, those with the
+    at most 2. A joint with score 0 was not found, and counts as not observed. Of more people in a frame, those with the
     highest scores are kept; they stay in the order of the file, which is no promise of who is who. There are no
     protocols.
 
@@ -254,7 +254,7 @@ def _assembled(frames: Mapping[int, list[Floats]], joints: int, scores: bool) ->
     for number, there in frames.items():
         kept = sorted(sorted(range(len(there)), key=lambda i: -there[i][:, 2].sum())[:_PERSONS])
         for slot, i in enumerate(kept):
-            people[number - first, slot] = np.where(there[i][:, 2:] == 0, 0, there[i])
+            people[number - first, slot] = np.where(there[i][:, 2:] == 0, np.nan, there[i])
     crowded = sum(len(there) > _PERSONS for there in frames.values())
     notes = [f"{crowded} frames with more than {_PERSONS} people, up to {most}: the others are left out"] * bool(
         crowded

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skelaug_contrib.datasets import holes
 from skelaug_contrib.datasets.sources.source import Fault, Recording
 
 __all__ = ["Track", "choose", "clip"]
@@ -200,7 +201,7 @@ def _frames(frames: Ints) -> str:
 
 
 def clip(where: str, people: npt.NDArray[Any], notes: Sequence[str] = (), **about: Any) -> Recording | Fault:
-    """A recording of ``people`` ``(T, M, V, C)``; who is not finite in a frame is absent there.
+    """A recording of ``people`` ``(T, M, V, C)``; a joint with a value that is not finite was not observed.
 
     Args:
         where: the file and the clip, for a fault.
@@ -211,13 +212,11 @@ def clip(where: str, people: npt.NDArray[Any], notes: Sequence[str] = (), **abou
     Returns:
         The recording; a fault where nobody is there.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # a number beyond float32 becomes infinite, and so absent
-        x = np.ascontiguousarray(people.transpose(3, 0, 2, 1), np.float32)
-    there: npt.NDArray[np.bool_] = np.asarray(np.isfinite(x).all((0, 2)))
-    if not there.all():
-        x = np.where(there[:, None], x, np.float32(0))
-        lost = np.flatnonzero(~there.all(1))
-        notes = [*notes, f"a joint is not finite in {_frames(lost)}: who has it is absent there"]
+    with np.errstate(over="ignore", invalid="ignore"):  # a number beyond float32 becomes infinite, and so missing
+        x = holes.marked(np.ascontiguousarray(people.transpose(3, 0, 2, 1), np.float32))
+    if missing := holes.count(x):
+        lost = np.flatnonzero(np.isnan(x).any((0, 2, 3)))
+        notes = [*notes, f"{missing} joints were not observed, in {_frames(lost)}"]
     seen: npt.NDArray[np.bool_] = np.asarray(x.any((0, 2, 3)))
     if not seen.any():
         return Fault(where, f"nobody in any of its {len(seen)} frames")

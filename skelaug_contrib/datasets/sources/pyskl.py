@@ -37,7 +37,7 @@ class PYSKL(Arrays):
 
     An annotation has ``frame_dir``, the clip's name, ``label``, from 0, ``keypoint``, ``(M, T, V, C)``, and perhaps
     ``keypoint_score``, ``(M, T, V)``, which becomes the last channel: x, y, score. A joint whose score is 0 was not
-    found, and is 0 in all channels.
+    found, and counts as not observed.
 
     ``split`` maps names to lists of clips. Names that say ``train`` and ``val`` or ``test`` make a protocol, called by
     the rest of the name: ``xsub_train`` and ``xsub_val`` make ``xsub``, ``train1`` and ``test1`` make ``split1``,
@@ -115,7 +115,7 @@ class PYSKL(Arrays):
             notes.append("keypoint_score is left out" + (": keypoint has three channels" * (points.shape[3] != 2)))
             return points
         scores = np.nan_to_num(np.asarray(scores), nan=0.0, posinf=0.0, neginf=0.0)[..., None]
-        return np.where(scores == 0, 0, np.concatenate([points, scores], 3))
+        return np.where(scores == 0, np.nan, np.concatenate([points, scores], 3))
 
 
 @functools.lru_cache(maxsize=1)

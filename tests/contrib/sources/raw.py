@@ -23,6 +23,7 @@ from contrib.sources.raw_images import (
     pyskl_scores_tree,
 )
 
+from skelaug_contrib.datasets.holes import marked
 from skelaug_contrib.datasets.sources import SOURCES, Fault, Recording, Source, columns, keypoints
 from skelaug_contrib.datasets.sources.arrays import _labels
 from skelaug_contrib.datasets.sources.bvh import _classes, _skeleton
@@ -373,7 +374,8 @@ def check(opened: Source, item: Recording | Fault) -> Recording | Fault:
     assert isinstance(item, Recording)
     assert item.x.dtype == np.float32 and item.x.ndim == 4 and item.x.flags.c_contiguous
     assert item.x.shape[1] >= 1 and item.x.shape[2] == len(opened.skeleton)
-    assert np.isfinite(item.x).all() and item.x.any()
+    assert marked(item.x) is item.x or np.array_equal(marked(item.x), item.x, equal_nan=True), "missing in another way"
+    assert np.nan_to_num(item.x).any()
     assert type(item.label) is int and item.label >= 0
     assert item.name and isinstance(item.name, str)
     for value in (item.subject, item.view, item.episode):

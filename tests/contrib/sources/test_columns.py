@@ -52,12 +52,13 @@ def test_other_programs_write_it_otherwise(separator: str, begin: bytes, end: st
 def test_frames_by_number_in_any_order_and_empty_cells(tmp_path: Path) -> None:
     text = "Frame,x0,y0,x1,y1\n12,5,6,7,8\n9,1,2,3,4\n11,1,,3,4\n"
     (clip,), _ = read(tmp_path, text, columns="x{j},y{j}")
-    assert clip.x[0, :, 0, 0].tolist() == [1, 0, 0, 5]
-    assert any("not finite" in note for note in clip.notes)
+    np.testing.assert_array_equal(clip.x[0, :, 0, 0], [1, 0, np.nan, 5])
+    assert clip.x[0, 2, 1, 0] == 3, "the other joint was observed"
+    assert any("1 joints were not observed, in frame 2" in note for note in clip.notes)
     (clip,), _ = read(tmp_path, text.replace("Frame", "t"), columns="x{j},y{j}")
-    assert clip.x[0, :, 0, 0].tolist() == [5, 1, 0]
+    np.testing.assert_array_equal(clip.x[0, :, 0, 0], [5, 1, np.nan])
     (clip,), _ = read(tmp_path, text.replace("Frame", "t"), columns="x{j},y{j}", frame="t")
-    assert clip.x[0, :, 0, 0].tolist() == [1, 0, 0, 5]
+    np.testing.assert_array_equal(clip.x[0, :, 0, 0], [1, 0, np.nan, 5])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,16 @@ def test_every_source_has_a_tree() -> None:
     assert set(raw.TINY) == set(raw.TREES)
 
 
+#: Sources with scores, whose trees hold joints that were not found as 0.
+SCORED = ("pyskl, scores", "kinetics", "kinetics, with a list", "openpose")
+
+
+def not_found(x: np.ndarray) -> np.ndarray:
+    """NaN where a joint of somebody who is there is 0 in all channels."""
+    zero = (x == 0).all(0)
+    return np.where(zero & ~zero.all(1, keepdims=True), np.nan, x)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_round_trip(name: str, tmp_path: Path) -> None:
     expected = {clip.name: clip for clip in raw.TREES[name](tmp_path)}
@@ -34,7 +44,7 @@ def test_round_trip(name: str, tmp_path: Path) -> None:
         if name == "bvh":
             np.testing.assert_allclose(item.x, clip.x, atol=1e-6)
         else:
-            np.testing.assert_array_equal(item.x, clip.x)
+            np.testing.assert_array_equal(item.x, not_found(clip.x) if name in SCORED else clip.x)
         about = (item.label, item.subject, item.view, item.episode, dict(item.parts))
         assert about == (clip.label, clip.subject, clip.view, clip.episode, clip.parts)
         assert item.label < len(opened.class_names)

@@ -74,11 +74,14 @@ def _heading(name: str, stage: Iterable[Transform]) -> str:
 
 
 def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
-    """Every transform, strong enough to be seen, on one clip (or on two people, or six times for graphs)."""
+    """Every transform, strong enough to be seen, on one clip (or two people, one with gaps, six times for graphs)."""
     s = skelaug.skeletons["humanoid15"]
     kick, punch = (clips[clips.label.tolist().index(clip_names().index(name))] for name in ("kick", "punch"))  # type: ignore[union-attr]
     beside = torch.tensor([0.0, 0.0, 0.9]).view(1, 3, 1, 1, 1)
     pair = SkeletonBatch(torch.cat([kick.x, torch.where(punch.mask[:, None], punch.x + beside, 0)], -1))
+    lost = torch.zeros_like(kick.mask)
+    lost[:, 8:40, 3:9] = True  # these joints were not observed for most of the clip
+    holes = SkeletonBatch(kick.x, kick.mask & ~lost)
     tall = clips.replace(x=clips.x * 1.4)
     shown: list[tuple[Transform, str | None]] = [
         (T.Shear(0.5), None),
@@ -106,6 +109,7 @@ def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
         (T.DropFrame(0.7, fill="hold"), None),
         (T.DropFrame(0.7, fill="interpolate"), None),
         (T.DropFrame(0.5, fill="remove"), None),
+        (T.FillGaps(), "gaps"),
         (T.JointMask(0.2), None),
         (T.JointMask(0.3, per="sequence", fill="mean"), None),
         (T.LimbMask(s), None),
@@ -124,11 +128,11 @@ def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
     ]
     cells = []
     for transform, kind in shown:
-        before = pair if kind == "pair" else kick
+        before = {"pair": pair, "gaps": holes}.get(kind or "", kick)
         samples = 6 if kind == "graph" else 1
         keys = skelaug.random.keys(seed, 0, torch.arange(samples))
         after = transform(before[torch.zeros(samples, dtype=torch.int64)], keys=keys)
-        cells.append(plot.Cell(_short(transform), before, after, None if kind == "pair" else kind))
+        cells.append(plot.Cell(_short(transform), before, after, None if kind in ("pair", "gaps") else kind))
     return cells
 
 

@@ -2,6 +2,7 @@
 
 from skelaug import config, functional, policies, random, transforms
 from skelaug.batch import SkeletonBatch
+from skelaug.coordinates import OnCoordinates
 from skelaug.feed import Augment, AugmentBatch, Collate
 from skelaug.layout import to_layout
 from skelaug.motion import sample_motion, synthetic_motion
@@ -16,6 +17,7 @@ __all__ = [
     "Collate",
     "Compose",
     "GrowingPolicy",
+    "OnCoordinates",
     "OneOf",
     "Skeleton",
     "SkeletonBatch",

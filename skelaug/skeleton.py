@@ -32,6 +32,7 @@ class Skeleton:
         spine: (lower, upper) joint of the spine, if it has joints.
         shoulders: (left, right) shoulder, if there are any.
         limbs: parts by name, which together hold every joint once.
+        planar: it is of images: data of it are (x, y) or (x, y, score), seldom (x, y, z).
 
     Raises:
         ValueError: the parents are no tree, a pair, role or limb is off.
@@ -50,6 +51,7 @@ class Skeleton:
     spine: tuple[int, int] | None = None
     shoulders: tuple[int, int] | None = None
     limbs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    planar: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         who, joints = f"Skeleton({self.name!r})", _entries(f"Skeleton({self.name!r})", "joints", self.joints)
@@ -182,7 +184,7 @@ class Skeleton:
         if skeletons.holds(self):
             return f"skeletons[{self.name!r}]"
         parts = [repr(self.name), repr(self.joints), repr(self.parents)]
-        for optional in fields(self)[3:-1]:
+        for optional in (part for part in fields(self)[3:] if part.name != "limbs"):
             value = getattr(self, optional.name)
             parts += [] if value == optional.default else [f"{optional.name}={value!r}"]
         if self.limbs != {"body": tuple(range(len(self)))}:  # what the constructor makes of no limbs
@@ -383,7 +385,9 @@ _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
 _ARM = ("collar", "shoulder", "elbow", "wrist", "hand", "thumb", "index", "pinky")
 
 
-def _from_words(name: str, bones: str, centre: str, spine: Sequence[str] = (), order: str = "") -> Skeleton:
+def _from_words(
+    name: str, bones: str, centre: str, spine: Sequence[str] = (), order: str = "", planar: bool = False
+) -> Skeleton:
     """The skeleton of a tree in words, as ``assets/skeletons.toml`` explains them."""
     parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in bones.split())
     joints = tuple((order or " ".join(parent_of)).split())
@@ -402,6 +406,7 @@ def _from_words(name: str, bones: str, centre: str, spine: Sequence[str] = (), o
         tuple(map(joints.index, spine)) or None,  # type: ignore[arg-type]
         next(pair for pair in pairs if "shoulder" in joints[pair[0]]),
         limbs,  # type: ignore[arg-type]
+        planar,
     )
 
 

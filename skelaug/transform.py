@@ -47,7 +47,7 @@ class Transform(OwnReplay, ReadOnly):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         """Hook 2: apply the params."""
-        return change.apply(batch, change.Change.of(params, getattr(self, "coords", None)))
+        return change.apply(batch, change.Change.of(params, *check.named_channels(self)))
 
     def sample(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Params:
         """Draw the parameters for a batch, without applying them: see :meth:`forward`."""
@@ -82,7 +82,7 @@ class Transform(OwnReplay, ReadOnly):
 
     def sample_batch(self, batch: SkeletonBatch, rng: Rng) -> Params:
         """What a container calls: gate, then draw; off the tape, autocast off."""
-        check.joints(type(self).__name__, self.skeleton, batch.x)
+        check.data(self, batch.x)
         with torch.no_grad(), host.without_autocast(batch.device):
             keep = rng.chance(self.p)
             params = self.draw(batch, rng)

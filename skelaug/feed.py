@@ -22,7 +22,7 @@ from skelaug.adapters import Key, Options, Policy, each, find_policy, find_skele
 from skelaug.batch import SkeletonBatch
 from skelaug.expect import of_type
 from skelaug.layout import to_layout
-from skelaug.members import leaves, unsaid
+from skelaug.members import unsaid
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.random import keys
@@ -88,7 +88,7 @@ class AugmentBatch(nn.Module):
         who = self._who
         self.policy = find_policy(who, policy, skeleton, coords)
         # The policy need not hold the skeleton; it is asked for here, too, whether x is rather (x, y, score).
-        self._images = None if skeleton is None else unsaid(find_skeleton(who, skeleton), [*leaves(self.policy)])
+        self._images = None if skeleton is None else unsaid(find_skeleton(who, skeleton), [self.policy])
         self.layout, self._axes = layout, _count_axes(who, layout)
         self._mask_layout = layout.replace("C", "").replace("()", "")
         sizes = of_type(who, "sizes", {} if sizes is None else sizes, Mapping, "a mapping such as {'M': 2, 'C': 3}")

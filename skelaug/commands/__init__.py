@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
+from skelaug import check
 from skelaug.errors import Refused
 from skelaug.skeleton import Skeleton, skeletons
 
-__all__ = ["Refused", "device", "find_skeleton", "positive", "whole"]
+__all__ = ["Refused", "coords", "device", "find_skeleton", "positive", "whole"]
 
 
 def whole(text: str, low: int = 0) -> int:
@@ -22,6 +23,17 @@ def whole(text: str, low: int = 0) -> int:
 def positive(text: str) -> int:
     """Type of an option: a whole number, at least 1."""
     return whole(text, 1)
+
+
+def coords(text: str) -> int | tuple[int, ...]:
+    """Type of an option: which channels are coordinates, a number of leading ones or, with a comma, their indices."""
+    try:
+        given = tuple(map(int, text.split(","))) if "," in text else int(text)
+        check.coordinates("coords", given)
+    except ValueError as error:
+        wanted = "a number of leading channels, as in 2 for (x, y, score), or distinct channel numbers, as in 0,1"
+        raise argparse.ArgumentTypeError(f"must be {wanted}; got {text!r}") from error
+    return given
 
 
 def device(text: str) -> torch.device:

@@ -20,12 +20,13 @@ import torch
 from tqdm import tqdm
 
 import skelaug
-from skelaug import config
+from skelaug import check, config
 from skelaug.arrays import ArrayError, SequenceFile
 from skelaug.batch import SkeletonBatch
-from skelaug.commands import Refused, device, find_skeleton, positive
+from skelaug.commands import Refused, coords, device, find_skeleton, positive
 from skelaug.commands.table import format_table, measure, stages
 from skelaug.files import Output
+from skelaug.functional import values as fv
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -47,6 +48,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--policy", default="hiclr", help="a preset, ours or an installed package's, or a .yaml file of skelaug.config")
     add("--strong", help="the strong stage of hiclr: mask, edges, adain or all")
     add("--stream", help="what the views show: joint, bone, motion or bone_motion")
+    channels = (
+        "number of leading channels that are coordinates, such as 2 for x, y, score; or channel numbers, as in 0,1"
+    )
+    add("--coords", type=coords, help=f"{channels}; all if left out. The others are moved along, and no more")
     add("--seed", type=int, default=0, help="of the draws")
     axes = "N sample, C coordinate, T frame, V joint, M person; flattened ones in brackets, as in 'N T (M V C)'"
     add("--layout", default="NCTVM", help=f"axes of the array: {axes}")
@@ -78,6 +83,7 @@ def run(
     policy: str,
     strong: str | None,
     stream: str | None,
+    coords: int | tuple[int, ...] | None,
     seed: int,
     layout: str,
     array: str | None,
@@ -91,18 +97,22 @@ def run(
 ) -> None:
     """Read sequences part by part, make every view of each, write them."""
     bones = find_skeleton(skeleton)
-    views = _policy(policy, bones, strong, stream)
+    views = _policy(policy, bones, strong, stream, coords)
     source = SequenceFile.open(input, layout, array, sizes)
-    _check_joints(source, bones)
+    channels = _check_shape(source, bones, coords)
     folder_of_views = Output(out, "a folder of skelaug views", "views.json", _FILES)
     folder_of_views.check(overwrite)
     c, t, v, m = source.shape
     lengths = "lengths from the file" if source.lengths is not None else "people absent where all joints are 0"
-    print(f"{source.path}: {source.count} sequences, {c} coordinates, {t} frames, {v} joints, {m} persons; {lengths}")
+    others = f" and {c - len(channels)} more channels" if len(channels) < c else ""
+    counts = f"{source.count} sequences, {len(channels)} coordinates{others}, {t} frames, {v} joints, {m} persons"
+    print(f"{source.path}: {counts}; {lengths}")
+    if coords is None and bones.planar and c == 3:
+        check.warn_of_scores(bones.name)
 
     start = time.perf_counter()
     with folder_of_views.written(overwrite) as folder:
-        prepare = Center(bones, per="clip") if center else Compose([])
+        prepare = Center(bones, per="clip", coords=channels) if center else Compose([])
         parts = (prepare(part.to(device)) for part in source.batches(batch, nan_is_absent=nan_is_absent))
         first = _write(parts, views, folder, seed, source.count)
         seconds = time.perf_counter() - start
@@ -111,6 +121,7 @@ def run(
             "sequences": source.count,
             "views": [name for name, _ in stages(views)],
             "layout": "NCTVM",
+            "coords": channels,
             "skeleton": bones.to_dict(),
             "seed": seed,
             "skelaug": skelaug.__version__,
@@ -120,7 +131,7 @@ def run(
         keys = skelaug.random.keys(seed, 0, torch.arange(len(first))).to(first.device)
         table = format_table(measure(views, first, keys))
         (folder / "table.txt").write_text(table + "\n", encoding="utf-8")
-        drawn = _draw(views, first, keys, bones, folder, up)
+        drawn = _draw(views, first, keys, bones, channels, folder, up)
     print(f"\n{table}\n(measured on {len(first)} sequences)\n")
     rate = f"{source.count / seconds:,.0f} sequences/s, reading, all views and writing together"
     print(f"{source.count} sequences in {seconds:.1f} s: {rate}")
@@ -129,19 +140,22 @@ def run(
         print("(no picture: pip install 'skelaug[viz]')")
 
 
-def _policy(given: str, skeleton: Skeleton, strong: str | None, stream: str | None) -> GrowingPolicy | Transform:
+def _policy(
+    given: str, skeleton: Skeleton, strong: str | None, stream: str | None, coords: int | tuple[int, ...] | None
+) -> GrowingPolicy | Transform:
     options = {name: value for name, value in (("strong", strong), ("stream", stream)) if value is not None}
     try:
         if Path(given).suffix not in (".yaml", ".yml"):
-            return config.resolve({"preset": given, **options}, skeleton)  # type: ignore[no-any-return]
+            return config.resolve({"preset": given, **options}, skeleton, coords)  # type: ignore[no-any-return]
         if options:
             raise Refused(f"--{next(iter(options))} is for presets; write it into {given} instead")
-        return config.resolve(Path(given), skeleton)  # type: ignore[no-any-return]
+        return config.resolve(Path(given), skeleton, coords)  # type: ignore[no-any-return]
     except (ValueError, TypeError) as error:
         raise Refused(f"--policy {given}: {error}") from error
 
 
-def _check_joints(source: SequenceFile, skeleton: Skeleton) -> None:
+def _check_shape(source: SequenceFile, skeleton: Skeleton, coords: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """The coordinate channels of a file whose joints are the skeleton's."""
     c, _, v, _ = source.shape
     if v != len(skeleton):
         fitting = [name for name, known in skelaug.skeletons.items() if len(known) == v]
@@ -150,9 +164,11 @@ def _check_joints(source: SequenceFile, skeleton: Skeleton) -> None:
             f"{source.path}: layout {source.layout!r} gives {v} joints, skeleton {skeleton.name!r} has "
             f"{len(skeleton)}{hint}"
         )
-    if c not in (2, 3):
-        gives = f"layout {source.layout!r} gives {c} coordinates"
-        raise ArrayError(f"{source.path}: {gives}, expected 2 or 3; check --layout")
+    channels = check.coordinates("views", coords) or tuple(range(c))
+    if max(channels) >= c or len(channels) not in (2, 3):
+        gives = f"layout {source.layout!r} gives {c} channels, of which {len(channels)} are coordinates"
+        raise ArrayError(f"{source.path}: {gives}, expected 2 or 3 of them; check --layout and --coords")
+    return channels
 
 
 def _write(
@@ -204,6 +220,7 @@ def _draw(
     first: SkeletonBatch,
     keys: torch.Tensor,
     skeleton: Skeleton,
+    channels: tuple[int, ...],
     folder: Path,
     up: str,
 ) -> bool:
@@ -212,9 +229,13 @@ def _draw(
     from skelaug import plot
 
     chosen = torch.linspace(0, len(first) - 1, min(_DRAWN, len(first))).long()
-    clips = first[chosen].to("cpu")
-    made = [view[chosen] for view in _views(policy, first, keys)]
-    rows = [(f"#{int(i)}", clips[j], [view[j].to("cpu") for view in made]) for j, i in enumerate(chosen)]
+
+    def shown(batch: SkeletonBatch) -> SkeletonBatch:
+        part = batch[chosen].to("cpu")
+        return part.with_parts(x=fv.pick(part.x, channels))
+
+    clips, made = shown(first), [shown(view) for view in _views(policy, first, keys)]
+    rows = [(f"#{int(i)}", clips[j], [view[j] for view in made]) for j, i in enumerate(chosen)]
     title = "Views, weak to strong (grey: as recorded, blue: left, orange: right)"
     figure = plot.ladder(rows, [name for name, _ in stages(policy)], skeleton, title=title, up=up)
     plot.save(figure, folder / "ladder.png")

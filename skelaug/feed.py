@@ -27,7 +27,6 @@ from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
-from skelaug.workers import worker_generator
 
 __all__ = ["Augment", "AugmentBatch", "Collate"]
 
@@ -126,7 +125,7 @@ class AugmentBatch(nn.Module):
         """The augmented batch, of the same make as ``batch``."""
         where = None if _is_skeletons(batch) else self._find(batch)
         skeletons = batch if where is None else self._entry(batch, where)
-        draws = {"generator": worker_generator()} if self.ids is None else {"keys": self._keys(batch)}
+        draws = {} if self.ids is None else {"keys": self._keys(batch)}
         told_in = self.length if self.mask is None else self.mask  # where the batch tells who is observed, if it does
         if isinstance(skeletons, SkeletonBatch):
             if told_in is not None:

@@ -241,7 +241,7 @@ def skateformer(skeleton: Skeleton, length: int = 64, *, coords: Any = None) -> 
         ]
     )
     branches = OneOf([chain, BoneLengthTransfer(skeleton), Compose([])], weights=[0.5, 0.2, 0.3])
-    policy = Compose([SegmentSample(length, scale=(0.5, 1.0)), branches])
+    policy = Compose([SegmentSample(length, scale=(0.5, 1.0)), branches], skeleton=skeleton)
     return with_coords(policy, coords, "skateformer")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, final, overload
 import torch
 from torch import Tensor
 
-from skelaug import check, host
+from skelaug import check, host, workers
 from skelaug.batch import Data, SkeletonBatch
 from skelaug.compose import Compose, OneOf
 from skelaug.functional import graph as fg
@@ -139,7 +139,7 @@ class GrowingPolicy(ReadOnly):
             One Tensor or SkeletonBatch, like ``x``, a stage.
         """
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        rng = Rng(len(batch), batch.device, **source)
+        rng = workers.rng(len(batch), batch.device, **source)
         if self.mode == "nested":
             return [view.like(x) for view in self._replay(batch, self._sample(batch, rng))]
         # Each view as soon as it is drawn: its noise need not wait in memory for the draws of the others.
@@ -153,7 +153,7 @@ class GrowingPolicy(ReadOnly):
     def sample(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Params:
         """Draw the parameters of all views, for ``replay``; see :meth:`views`."""
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        return self._sample(batch, Rng(len(batch), batch.device, **source))
+        return self._sample(batch, workers.rng(len(batch), batch.device, **source))
 
     def replay(self, x: Data, params: Params) -> list[Data]:
         """The views that the parameters describe: pure, differentiable, compiles with ``fullgraph=True``.
@@ -178,7 +178,7 @@ class GrowingPolicy(ReadOnly):
         The arguments are those of :meth:`views`.
         """
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        rng = Rng(len(batch), batch.device, **source)
+        rng = workers.rng(len(batch), batch.device, **source)
         params = self.draw_view(batch, 0, rng.split([_KEY_VIEW])[0])
         return self.replay_view(batch, 0, params).like(x)  # type: ignore[no-any-return]
 
@@ -248,7 +248,7 @@ class GrowingPolicy(ReadOnly):
         if self[-1].length is not None:
             raise ValueError("GrowingPolicy.strength compares frame by frame; this policy changes the number of frames")
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        params = self._sample(batch, Rng(len(batch), batch.device, **source))
+        params = self._sample(batch, workers.rng(len(batch), batch.device, **source))
         strengths = []
         with torch.no_grad():
             # A channel that no member takes for a coordinate is none.

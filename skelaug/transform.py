@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 import torch
 from torch import Tensor
 
-from skelaug import change, check, gate, host
+from skelaug import change, check, gate, host, workers
 from skelaug.batch import Data, SkeletonBatch
 from skelaug.compile import OwnReplay
 from skelaug.params import Params, check_params
@@ -52,7 +52,7 @@ class Transform(OwnReplay, ReadOnly):
     def sample(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Params:
         """Draw the parameters for a batch, without applying them: see :meth:`forward`."""
         batch = SkeletonBatch.of(x, type(self).__name__)
-        return self.sample_batch(batch, Rng(len(batch), batch.device, **source))
+        return self.sample_batch(batch, workers.rng(len(batch), batch.device, **source))
 
     def replay(self, x: Data, params: Params) -> Data:
         """Apply drawn parameters, whole or sliced: pure, differentiable, compiles with ``fullgraph=True``."""
@@ -73,7 +73,7 @@ class Transform(OwnReplay, ReadOnly):
             **source: ``generator`` or ``keys``, see :class:`skelaug.random.Source`.
         """
         batch = SkeletonBatch.of(x, type(self).__name__)
-        params = self.sample_batch(batch, Rng(len(batch), batch.device, **source))
+        params = self.sample_batch(batch, workers.rng(len(batch), batch.device, **source))
         y = self.replay_batch(batch, params).like(x)
         return (y, params) if return_params else y
 

@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from skelaug import Skeleton, files
+from skelaug import Skeleton, check, files
 from skelaug.errors import Refused
 from skelaug_contrib.config import EncoderConfig, PretrainConfig, to_dict
 
@@ -40,6 +40,7 @@ class EncoderSpec:
         encoder: how to build it.
         skeleton: of the data.
         channels: coordinates of a joint.
+        coords: which of the channels are coordinates; None: all.
         frames, center, stream, align, size: see :class:`~skelaug_contrib.config.DataConfig`.
     """
 
@@ -51,6 +52,7 @@ class EncoderSpec:
     channels: int = 3
     align: str | None = None
     size: float | None = None
+    coords: tuple[int, ...] | None = None
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
@@ -136,7 +138,12 @@ def restoring(path: Path) -> Iterator[None]:
 
 
 def export_encoder(
-    path: str | Path, encoder: nn.Module, config: PretrainConfig, skeleton: Skeleton, channels: int = 3
+    path: str | Path,
+    encoder: nn.Module,
+    config: PretrainConfig,
+    skeleton: Skeleton,
+    channels: int = 3,
+    coords: tuple[int, ...] | None = None,
 ) -> None:
     """Write an encoder to a .safetensors file that tells how to build it and how to prepare its data; atomic.
 
@@ -145,7 +152,8 @@ def export_encoder(
         encoder: built by ``config.encoder.build(skeleton, channels)``.
         config: of its run.
         skeleton: of the data.
-        channels: coordinates of a joint.
+        channels: coordinates of a joint, and whatever else it has.
+        coords: which of the channels are coordinates; None: all.
 
     Raises:
         OSError: see :func:`write`.
@@ -153,6 +161,8 @@ def export_encoder(
     data = config.data.resolved(skeleton)
     about: dict[str, Any] = {name: getattr(data, name) for name in ("frames", "center", "stream", "align", "size")}
     about |= {"encoder": to_dict(config.encoder), "skeleton": skeleton.to_dict(), "channels": channels}
+    if coords is not None:
+        about["coords"] = coords
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
     tensors = {
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
@@ -198,7 +208,7 @@ def load_encoder(path: str | Path) -> tuple[nn.Module, EncoderSpec]:
     try:
         about = json.loads(metadata[_ENCODER])
         parts = {"encoder": EncoderConfig(**about["encoder"]), "skeleton": Skeleton.from_dict(about["skeleton"])}
-        spec = EncoderSpec(**about | parts)
+        spec = EncoderSpec(**about | parts | {"coords": check.coordinates("coords", about.get("coords"))})
         encoder = spec.encoder.build(spec.skeleton, spec.channels)
         encoder.load_state_dict(tensors)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:

@@ -104,7 +104,7 @@ def run(
     folder_of_views.check(overwrite)
     c, t, v, m = source.shape
     lengths = "lengths from the file" if source.lengths is not None else "people absent where all joints are 0"
-    others = f" and {c - len(channels)} more channels" if len(channels) < c else ""
+    others = f" and {c - len(channels)} other channels" if len(channels) < c else ""
     counts = f"{source.count} sequences, {len(channels)} coordinates{others}, {t} frames, {v} joints, {m} persons"
     print(f"{source.path}: {counts}; {lengths}")
     if coords is None and bones.planar and c == 3:

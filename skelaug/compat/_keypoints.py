@@ -19,7 +19,6 @@ from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.presence import Span, infer_presence
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
-from skelaug.workers import worker_generator
 
 Array = npt.NDArray[Any]
 Results = dict[str, Any]  # what a pipeline hands from step to step
@@ -79,9 +78,9 @@ class KeypointPolicy:
             check.scores(self.skeleton, x)
         return self.coords or channels
 
-    def __call__(self, batch: SkeletonBatch, coords: int, generator: torch.Generator | None = None) -> SkeletonBatch:
+    def __call__(self, batch: SkeletonBatch, coords: int) -> SkeletonBatch:
         """Augment a batch of which so many channels are coordinates."""
-        out: SkeletonBatch = self._told[coords](batch, generator=generator)
+        out: SkeletonBatch = self._told[coords](batch)
         return out
 
 
@@ -137,7 +136,7 @@ class Step:
         label = torch.tensor([_whole(who, results, "label")]) if view.relabels else None
         batch = SkeletonBatch(x, seen, label=label)
         with torch.no_grad():
-            out = view(batch, coords, worker_generator())
+            out = view(batch, coords)
 
         length = out.x.shape[2]
         if not sampled:

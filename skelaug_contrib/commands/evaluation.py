@@ -173,12 +173,18 @@ def open_task(run: Path, options: Mapping[str, Any]) -> Task:
             f"{run}: the encoder was trained on the skeleton {ours.name!r} ({len(ours)} joints), the clips of {data} "
             f"have {theirs.name!r} ({len(theirs)} joints); both must be the same"
         )
+    if spec.coords != dataset.coords:
+        raise Refused(
+            f"{run}: the encoder was trained with coords={spec.coords}, the clips of {data} have "
+            f"coords={dataset.coords} (None: all channels are coordinates); both must be the same"
+        )
     parts = {name: part for name, part in indices.items() if len(part)}
     for needed in ("train", "test"):
         if needed not in parts:
             raise Refused(f"{data}: protocol {protocol!r} has no {needed} clips")
     names = [str(name) for name in dataset.class_names]
-    prepare = preparation(spec.skeleton, spec.frames, spec.center, spec.stream, spec.align, spec.size)
+    placed = (spec.frames, spec.center, spec.stream, spec.align, spec.size, spec.coords)
+    prepare = preparation(spec.skeleton, *placed)
     return Task(encoder.eval(), spec, dataset, parts, prepare, names, options["device"], options["batch"])
 
 
@@ -219,8 +225,8 @@ def train(
     spec, augment = task.spec, options["augment"]
     prepare = None
     if augment != "none":
-        views = skelaug.policies.hiclr(spec.skeleton, stream=spec.stream)
-        joints = preparation(spec.skeleton, spec.frames, spec.center, "joint", spec.align, spec.size)
+        views = skelaug.policies.hiclr(spec.skeleton, stream=spec.stream, coords=spec.coords)
+        joints = preparation(spec.skeleton, spec.frames, spec.center, "joint", spec.align, spec.size, spec.coords)
         prepare = skelaug.Compose([joints, views[_AUGMENT.index(augment)]])
     with refusing():
         fit = finetune(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from skelaug.commands import Refused, find_skeleton, positive, whole
+from skelaug.commands import Refused, coords, find_skeleton, positive, whole
 from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
 from skelaug_contrib.datasets.sources import SOURCES
 
@@ -68,6 +68,10 @@ def _add_common(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave test clips that have a twin in the training part out of the test part",
     )
+    channels = (
+        "number of leading channels that are coordinates, such as 2 for x, y, score; or channel numbers, as in 0,1"
+    )
+    add("--coords", type=coords, help=f"{channels}; all if left out. The others are kept")
     add("--drop-short", action="store_true", help="leave out clips of fewer than 4 frames")
     add(
         "--overwrite",
@@ -115,7 +119,15 @@ def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> Non
 def describe(dataset: PreparedDataset) -> str:
     """Its counts and protocols, in lines of text."""
     _, c, t, v, m = dataset.x.shape
-    counts = [f"{len(dataset)} clips", f"{c} coordinates", f"{t} frames", f"{v} joints", f"{m} persons"]
+    coordinates = c if dataset.coords is None else len(dataset.coords)
+    others = f" and {c - coordinates} other channels" if coordinates < c else ""
+    counts = [
+        f"{len(dataset)} clips",
+        f"{coordinates} coordinates{others}",
+        f"{t} frames",
+        f"{v} joints",
+        f"{m} persons",
+    ]
     counts.append(f"{len(dataset.class_names)} classes")
     for name, column in (("subjects", dataset.subject), ("views", dataset.view)):
         if column is not None:

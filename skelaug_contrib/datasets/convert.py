@@ -99,7 +99,7 @@ def from_npz(
         train_subjects: subjects that train under ``xsub``, the others test; those of odd number if left out.
         overwrite: replace a prepared data set that is there.
         progress: called with the number of clips done and their total.
-        **options: ``frames``, ``drop_leaked`` and ``drop_short``, see
+        **options: ``frames``, ``coords``, ``drop_leaked`` and ``drop_short``, see
             :func:`~skelaug_contrib.datasets.engine.prepare`.
 
     Returns:

@@ -178,14 +178,14 @@ def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | N
     """
     seen = []
     for i in range(len(dataset)):
-        seen.append(facts_of(dataset.clip(i)))
+        seen.append(facts_of(dataset.body(i)))
         if progress is not None:
             progress(i + 1, len(dataset))
     facts, poses = zip(*seen, strict=True)
     performance = None
     if dataset.subject is not None and dataset.episode is not None:
         performance = np.stack([dataset.label, dataset.subject, dataset.episode], 1)
-    return find(dataset.names, facts, poses, dataset.clip, dataset.splits, performance)
+    return find(dataset.names, facts, poses, dataset.body, dataset.splits, performance)
 
 
 def _shared(group: Ints, parts: Mapping[str, Ints]) -> Ints:

@@ -30,11 +30,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skelaug import check
 from skelaug.arrays import ArrayError
 from skelaug.files import Output
 from skelaug.skeleton import Skeleton
 
-__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "to_ints", "to_strings", "write"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "PreparedDataset",
+    "check_parts",
+    "output",
+    "to_coords",
+    "to_ints",
+    "to_strings",
+    "write",
+]
 
 FORMAT, VERSION = "skelaug prepared dataset", 1
 _REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
@@ -64,6 +75,7 @@ class PreparedDataset:
         skeleton: what the V joints are.
         splits: by protocol, such as ``"xview"``, the clip indices of ``"train"`` and ``"test"``, and perhaps of parts
             of the test such as ``"test_clean"``.
+        coords: which of the C channels are coordinates, where not all are; None: all.
 
     Example:
         >>> import tempfile, skelaug
@@ -86,6 +98,7 @@ class PreparedDataset:
     class_names: tuple[str, ...]
     skeleton: Skeleton
     splits: Splits
+    coords: tuple[int, ...] | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> PreparedDataset:
@@ -113,8 +126,10 @@ class PreparedDataset:
         names, class_names = (to_strings(path, name, about[name]) for name in ("names", "class_names"))
         splits = _to_splits(path, about["splits"])
         check_parts(path, x.shape, columns, names, class_names, skeleton, splits)
+        coords = to_coords(path, about.get("coords"), x.shape[1])
         columns = dict.fromkeys(_OPTIONAL) | columns
-        return cls(path=path, x=x, names=names, class_names=class_names, skeleton=skeleton, splits=splits, **columns)
+        about = {"names": names, "class_names": class_names, "skeleton": skeleton, "splits": splits, "coords": coords}
+        return cls(path=path, x=x, **about, **columns)
 
     def __len__(self) -> int:
         return len(self.length)
@@ -122,6 +137,11 @@ class PreparedDataset:
     def clip(self, i: int) -> Floats:
         """Clip i, float32 ``(C, T, V, M)``, without what follows its length."""
         return np.asarray(self.x[i, :, : self.length[i]])
+
+    def body(self, i: int) -> Floats:
+        """Clip i as :meth:`clip`, its coordinates alone."""
+        clip = self.clip(i)
+        return clip if self.coords is None else clip[list(self.coords)]
 
     def __reduce__(self) -> Any:
         return PreparedDataset.open, (self.path,)
@@ -152,6 +172,7 @@ def write(
     view: npt.ArrayLike | None = None,
     episode: npt.ArrayLike | None = None,
     splits: Mapping[str, Mapping[str, npt.ArrayLike]] | None = None,
+    coords: int | Sequence[int] | None = None,
     report: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     beside: Path | None = None,
@@ -175,6 +196,7 @@ def write(
         episode: ``(S,)`` which repetition.
         splits: by protocol, the clip indices of ``train`` and ``test``, which share no clip, and perhaps of parts of
             the test, named ``test_…``.
+        coords: channels that are coordinates, a number of leading ones or indices; None: all.
         report: plain data about how it was made, for ``report.json``.
         overwrite: replace a prepared data set that is there.
         beside: the folder on the same disk in which it is made; that of ``path`` if left out.
@@ -205,6 +227,9 @@ def write(
         "splits": {name: {part: v.tolist() for part, v in parts.items()} for name, parts in indices.items()},
         "names": names,
     }
+    channels = to_coords(path, coords, shape[1])
+    if channels is not None:  # an older skelaug reads the folder, too
+        about["coords"] = channels
     with output(path).written(overwrite, beside) as folder:
         size, free = math.prod(shape) * 4, shutil.disk_usage(folder).free
         if size > free:
@@ -276,6 +301,17 @@ def to_ints(path: Path, name: str, value: Any) -> Ints:
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ArrayError(f"{path}: {name} must be a list of whole numbers, got {array.dtype} {array.shape}")
     return array.astype(np.int64)
+
+
+def to_coords(path: Path, coords: Any, channels: int) -> tuple[int, ...] | None:
+    """Which of so many channels are coordinates, where not all are."""
+    try:
+        found = check.coordinates("prepare", coords)
+    except ValueError as error:
+        raise ArrayError(f"{path}: {error}") from error
+    if found is not None and max(found) >= channels:
+        raise ArrayError(f"{path}: coords={coords!r}, but x has only {channels} channels")
+    return None if found == tuple(range(channels)) else found
 
 
 def _to_splits(path: Path, value: Any) -> Splits:

@@ -69,6 +69,7 @@ class WorkFolder:
         path: the folder.
         source: what is read.
         units: of it.
+        coords: channels that are coordinates; None: all.
         discard: give up what another run has left there.
 
     Raises:
@@ -76,7 +77,15 @@ class WorkFolder:
         OSError: another process is at work in it, or it cannot be written.
     """
 
-    def __init__(self, path: Path, source: Source, units: Sequence[Unit], *, discard: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        source: Source,
+        units: Sequence[Unit],
+        *,
+        discard: bool,
+        coords: tuple[int, ...] | None = None,
+    ) -> None:
         self.path = path
         sizes, listing = _listing(units)
         self.tasks = _tasks(units, sizes)
@@ -85,6 +94,7 @@ class WorkFolder:
             "source": repr(source),
             "skeleton": source.skeleton.to_dict(),
             "classes": list(source.class_names),
+            "coords": coords,
             "units": len(units),
             "listing": listing,
         }
@@ -140,8 +150,10 @@ class WorkFolder:
             yield read_shard(self.name(task))
 
 
-def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int, int]:
-    """Read units and write their shard.
+def write_shard(
+    file: Path, source: Source, units: Iterable[Unit], coords: tuple[int, ...] | None = None
+) -> tuple[int, int]:
+    """Read units and write their shard; facts are those of the coordinates, the channels ``coords`` (None: all).
 
     Returns:
         The number of recordings and of faults.
@@ -155,7 +167,7 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
     parts = 0
     try:
         for unit in units:
-            for found in _read(source, unit):
+            for found in _read(source, unit, coords):
                 if isinstance(found, Fault):
                     faults.append(found)
                     continue
@@ -165,7 +177,7 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
                     for earlier in rows:
                         earlier["file"] = earlier["file"] or part.name
                     tensors, parts = {}, parts + 1
-                facts, poses = facts_of(found.x)
+                facts, poses = facts_of(found.x if coords is None else found.x[list(coords)])
                 index = len(tensors) // 2
                 tensors[f"x{index}"] = np.ascontiguousarray(found.x, "<f4")
                 tensors[f"poses{index}"] = np.ascontiguousarray(poses, "<f4")
@@ -203,20 +215,24 @@ def read_shard(file: Path) -> tuple[list[Row], list[Fault]]:
         raise ArrayError(f"{file}: cannot be read ({error}); remove the folder {file.parent} and begin anew") from error
 
 
-def _read(source: Source, unit: Unit) -> Iterator[Recording | Fault]:
+def _read(source: Source, unit: Unit, coords: tuple[int, ...] | None) -> Iterator[Recording | Fault]:
     """What the source gives; a reader that breaks its promises costs a file, not the run."""
     try:
         for found in source.read(unit):
-            wrong = None if isinstance(found, Fault) else _wrong(found, source.skeleton, len(source.class_names))
+            wrong = (
+                None if isinstance(found, Fault) else _wrong(found, source.skeleton, len(source.class_names), coords)
+            )
             yield found if wrong is None else Fault(f"{unit.path} ({found.name})", wrong)  # type: ignore[union-attr]
     except Exception as error:
         yield Fault(str(unit.path), f"the reader failed: {type(error).__name__}: {error}")
 
 
-def _wrong(recording: Recording, skeleton: Skeleton, classes: int) -> str | None:
+def _wrong(recording: Recording, skeleton: Skeleton, classes: int, coords: tuple[int, ...] | None) -> str | None:
     x = recording.x
     if x.ndim != 4 or x.dtype != np.float32 or 0 in x.shape or x.shape[2] != len(skeleton):
         return f"must be float32 (C, T, {len(skeleton)}, M), at least a frame and a person, got {x.dtype} {x.shape}"
+    if coords is not None and max(coords) >= x.shape[0]:
+        return f"has {x.shape[0]} channels, coords={coords} need more"
     if not np.isfinite(x).all():
         return "a coordinate is not finite"
     if not 0 <= recording.label < classes:

@@ -166,8 +166,9 @@ def _check_shape(source: SequenceFile, skeleton: Skeleton, coords: int | tuple[i
         )
     channels = check.coordinates("views", coords) or tuple(range(c))
     if max(channels) >= c or len(channels) not in (2, 3):
-        gives = f"layout {source.layout!r} gives {c} channels, of which {len(channels)} are coordinates"
-        raise ArrayError(f"{source.path}: {gives}, expected 2 or 3 of them; check --layout and --coords")
+        of = "" if coords is None else f" of {c} channels"
+        gives = f"layout {source.layout!r} gives {len(channels)} coordinates{of}"
+        raise ArrayError(f"{source.path}: {gives}, expected 2 or 3; check --layout and --coords")
     return channels
 
 

@@ -95,7 +95,7 @@ def test_training_and_evaluation_listen(tmp_path: Path, stream: str, capsys: pyt
     pretrain(config, tmp_path / "run")
     encoder, spec = load_encoder(tmp_path / "run")
     assert spec.coords == (0, 1) and spec.channels == 3
-    batch = skelaug.SkeletonBatch(torch.from_numpy(np.asarray(data.x)))
+    batch = skelaug.SkeletonBatch(torch.from_numpy(np.array(data.x)))
     halved = batch.replace(x=batch.x * torch.tensor([1, 1, 0.5]).view(3, 1, 1, 1))
     placed = (spec.frames, spec.center, spec.stream, spec.align, spec.size, spec.coords)
     prepare = preparation(COCO, *placed)

@@ -40,6 +40,7 @@ def with_coords(policy: Policy, coords: Any, who: str = "with_coords") -> Policy
         TypeError: a container of yours, which does not take its members as ``members``.
 
     Example:
+        >>> from skelaug.policy import Compose
         >>> from skelaug.transforms import Rotate, TemporalCrop
         >>> with_coords(Compose([TemporalCrop(6), Rotate(30)]), 2)
         Compose([TemporalCrop(), Rotate(30, coords=(0, 1))])

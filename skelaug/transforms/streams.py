@@ -30,6 +30,7 @@ class Bone(Transform):
     Source: 2s-AGCN (CVPR 2019).
 
     Example:
+        >>> import torch
         >>> from skelaug import skeletons
         >>> Bone(skeletons["ntu25"])(torch.ones(8, 3, 50, 25, 2)).abs().max()
         tensor(0.)
@@ -57,6 +58,7 @@ class Motion(Transform):
     Source: 2s-AGCN, AimCLR, HiCLR.
 
     Example:
+        >>> import torch
         >>> Motion()(torch.arange(4.0).view(1, 1, 4, 1, 1) + 1).flatten()
         tensor([1., 1., 1., 0.])
     """
@@ -80,6 +82,7 @@ class BoneMotion(Transform):
         coords: channels that are coordinates.
 
     Example:
+        >>> import torch
         >>> from skelaug import skeletons
         >>> BoneMotion(skeletons["ntu25"])(torch.randn(8, 3, 50, 25, 2)).shape
         torch.Size([8, 3, 50, 25, 2])

@@ -2,6 +2,7 @@
 
 from skelaug import config, functional, policies, random, transforms
 from skelaug.batch import SkeletonBatch
+from skelaug.coordinates import OnCoordinates
 from skelaug.feed import Augment, AugmentBatch, Collate
 from skelaug.layout import to_layout
 from skelaug.missing import Score
@@ -18,6 +19,7 @@ __all__ = [
     "Collate",
     "Compose",
     "GrowingPolicy",
+    "OnCoordinates",
     "OneOf",
     "Score",
     "Skeleton",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from skelaug import config
+from skelaug import check, config
 from skelaug.members import leaves
 from skelaug.policy import GrowingPolicy
 from skelaug.skeleton import Skeleton
@@ -28,12 +28,16 @@ class Options(TypedDict, total=False):
     length: Key | None
     ids: Key | None
     seed: int
+    coords: Any
 
 
-def find_policy(who: str, policy: Policy, skeleton: Skeleton | Mapping[str, Any] | str | None) -> Any:
+def find_policy(
+    who: str, policy: Policy, skeleton: Skeleton | Mapping[str, Any] | str | None, coords: Any = None
+) -> Any:
     """See :func:`skelaug.config.resolve`; errors name the adapter."""
+    coords = check.coordinates(who, coords)
     try:
-        return config.resolve(policy, skeleton)
+        return config.resolve(policy, skeleton, coords)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{who}(policy={policy!r}): {error}") from error

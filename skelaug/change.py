@@ -43,7 +43,8 @@ class Change:
         noise: float ``(N, C, T, V, M)``, added to the coordinates of what is present.
         noisy: bool ``(N,)``: who gets the noise, where not all do.
         hide: bool ``(N, T or 1, V or 1)``: joints that become 0, as data, not as absence.
-        coords: which channels are coordinates; ``None`` for all.
+        coords: which channels are coordinates; ``None`` for all. The others follow the maps and ``hide`` alone.
+        vectors: groups of channels that ``matrix`` acts on as it does on the coordinates, and nothing else.
     """
 
     keep: Tensor | None = None
@@ -59,12 +60,18 @@ class Change:
     noisy: Tensor | None = None
     hide: Tensor | None = None
     coords: tuple[int, ...] | None = None
+    vectors: tuple[tuple[int, ...], ...] | None = None
 
     @classmethod
-    def of(cls, params: dict[str, Any], coords: tuple[int, ...] | None = None) -> Change:
+    def of(
+        cls,
+        params: dict[str, Any],
+        coords: tuple[int, ...] | None = None,
+        vectors: tuple[tuple[int, ...], ...] | None = None,
+    ) -> Change:
         """The change that a linear transform's params describe; the params call ``hide`` ``mask``."""
         parts = {name: params[name] for name in _PARAMS if name in params}
-        return cls(**parts, hide=params.get("mask"), coords=coords)
+        return cls(**parts, hide=params.get("mask"), coords=coords, vectors=vectors)
 
     def only(self, *names: str) -> Change:
         """The change with the named fields alone: ``only(*MAPS)`` for presence, ``only(*MAPS, "hide")`` for scores."""
@@ -78,7 +85,7 @@ class Change:
     @property
     def on_coordinates(self) -> bool:
         """Some field acts on the coordinate channels alone."""
-        return self.matrix is not None or self.offset is not None or self.noise is not None
+        return any(part is not None for part in (self.matrix, self.kernel, self.offset, self.noise))
 
     def gated(self, keep: Tensor) -> Change:
         """The change for the samples that ``keep (N,)`` marks, the identity for the others; it must not change T."""
@@ -110,6 +117,8 @@ class Change:
             return None
         if self.on_coordinates and second.on_coordinates and self.coords != second.coords:
             return None
+        if self.matrix is not None and second.matrix is not None and self.vectors != second.vectors:
+            return None
         if (self.noise is not None or self.hide is not None) and not second.hides_only:
             return None
         mine = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -134,6 +143,7 @@ class Change:
             parts["hide"] = self.hide | second.hide  # type: ignore[operator]
         parts["keep"] = self.keep | second.keep if both("keep") else None  # type: ignore[operator]
         parts["coords"] = self.coords if self.on_coordinates else second.coords
+        parts["vectors"] = self.vectors if self.matrix is not None else second.vectors
         return Change(**parts)
 
     @property
@@ -162,7 +172,7 @@ class Change:
         return x if self.joints is None else fj.take_joints(x, self.joints)
 
 
-_PARAMS = tuple(f.name for f in fields(Change) if f.name not in ("keep", "noisy", "hide", "coords"))
+_PARAMS = tuple(f.name for f in fields(Change) if f.name not in ("keep", "noisy", "hide", "coords", "vectors"))
 
 
 def _compose(first: Tensor, second: Tensor) -> Tensor:
@@ -190,23 +200,26 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
     """Apply a change. Presence moves with the maps; what is absent stays +0.0."""
     observed = change.moved(batch.observed)
     coords = None if change.coords is None else check.channels("Change", change.coords, batch.x)
+    turned = [coords] if coords is None else check.groups("Change", coords, change.vectors, batch.x)
     # Matrices and maps of time commute: multiply where there are fewer frames.
     maps = [index for index in (change.frames, change.position, change.after) if index is not None]
     grows = bool(maps) and maps[-1].shape[1] > batch.x.shape[2]
     x = batch.x
     if change.matrix is not None and grows:
-        x = _on(x, batch.x, coords, fs.linear, change.matrix)
+        for channels in turned:
+            x = _on(x, batch.x, channels, fs.linear, change.matrix)
     x = change._take(x)
     if change.weighs_frames:
         weighed = observed if change.after is None else replace(change, after=None).moved(batch.observed)
         if change.position is not None:
             x = ft.lerp_frames(x, change.position, weighed.seen)
         if change.kernel is not None:
-            x = ft.blur_frames(x, change.kernel, weighed.seen, overwrite=_is_scratch(x, batch.x))
+            x = _on(x, batch.x, coords, ft.blur_frames, change.kernel, weighed.seen)
     if change.after is not None:
         x = ft.take_frames(x, change.after)
     if change.matrix is not None and not grows:
-        x = _on(x, batch.x, coords, fs.linear, change.matrix)
+        for channels in turned:
+            x = _on(x, batch.x, channels, fs.linear, change.matrix)
     if change.offset is not None:
         x = _on(x, batch.x, coords, fv.add_noise, _per_person(change.offset), observed.seen)
     if change.noise is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Sequence
@@ -20,13 +21,18 @@ __all__ = [
     "constant",
     "coordinates",
     "count",
+    "data",
+    "groups",
     "joints",
     "limbed",
+    "named_channels",
     "number",
     "probability",
+    "scores",
     "sided",
     "skeleton",
     "span",
+    "vectors",
     "whole",
 ]
 
@@ -113,10 +119,55 @@ def coordinates(who: str, coords: Any) -> tuple[int, ...] | None:
     )
 
 
+def vectors(who: str, vectors: Any, coords: tuple[int, ...] | None) -> tuple[tuple[int, ...], ...] | None:
+    """Normalise ``vectors``: None, one group of channels, or a list of groups, each as long as the coordinates."""
+    if vectors is None:
+        return None
+    given = vectors if isinstance(vectors, list | tuple) else (vectors,)
+    alone = bool(given) and all(isinstance(c, int) for c in given)
+    groups = tuple(tuple(g) if isinstance(g, list | tuple) else (g,) for g in ((given,) if alone else given))
+    if coords is None:
+        raise ValueError(f"{who}(vectors={vectors!r}): say which channels are coordinates, too, as in coords=3")
+    if any(len(group) == 4 for group in groups):
+        raise ValueError(
+            f"{who}(vectors={vectors!r}): four channels are no vector. A quaternion is not turned by a matrix, as "
+            f"vectors are: give its rotation matrix as three vectors, one a column"
+        )
+    flat = [c for group in groups for c in group]
+    indices = all(type(c) is int and c >= 0 for c in flat)
+    twice = len({*flat, *coords}) < len(flat) + len(coords)
+    if not flat or not indices or twice or {len(group) for group in groups} != {len(coords)}:
+        raise ValueError(
+            f"{who}(coords={coords}, vectors={vectors!r}): each vector must be {len(coords)} channels, as many as the "
+            f"coordinates, and no channel may be named twice, as in coords=3, vectors=[(3, 4, 5)]; got {vectors!r}"
+        )
+    return groups
+
+
+def groups(
+    who: str,
+    coords: tuple[int, ...] | None,
+    vectors: tuple[tuple[int, ...], ...] | None,
+    x: Tensor,
+    allowed: Sequence[int] = (),
+) -> list[tuple[int, ...]]:
+    """The channels that a matrix acts on: the coordinates, then each vector."""
+    found = [channels(who, coords, x, allowed), *(vectors or ())]
+    if vectors and max(map(max, vectors)) >= x.shape[1] > 0:
+        raise ValueError(f"{who}(vectors={vectors}): x has only {x.shape[1]} channels: shape {tuple(x.shape)}")
+    return found
+
+
 def channels(who: str, coords: tuple[int, ...] | None, x: Tensor, allowed: Sequence[int] = ()) -> tuple[int, ...]:
     """The coordinate channels of ``x``, whose number must be in ``allowed`` if that is given."""
     there = x.shape[1]
     if coords is None:
+        if there == 2 and x.shape[4] == 3:
+            raise ValueError(
+                f"{who}: x {tuple(x.shape)} has two coordinates and three persons as (N, C, T, V, M); two persons in "
+                f"3D look so when axes are swapped: write skelaug.to_layout(x, 'NMTVC', 'NCTVM'). If these are three "
+                f"persons in 2D, say {who}(…, coords=2)"
+            )
         found = tuple(range(there))
     else:
         found = coords
@@ -186,7 +237,39 @@ def limbed(who: str, value: Skeleton | str) -> Skeleton:
 def joints(who: str, skeleton: Skeleton | None, x: Tensor) -> None:
     """Raise if ``x (N, C, T, V, M)`` has another number of joints than the skeleton of a transform."""
     if skeleton is not None and x.shape[3] != len(skeleton):
+        elsewhere = [axis for axis, size in enumerate(x.shape) if axis and size == len(skeleton)]
+        hint = ", or mend the order of the axes by skelaug.to_layout: "
+        hint = f"{hint}axis {elsewhere[0]} has {len(skeleton)}" if elsewhere else ""
         raise ValueError(
             f"{who}: skeleton {skeleton.name!r} has {len(skeleton)} joints, x has {x.shape[3]} (axis 3 of "
-            f"{tuple(x.shape)}); pass the skeleton of the data"
+            f"{tuple(x.shape)}); pass the skeleton of the data{hint}"
         )
+
+
+def named_channels(transform: Any) -> tuple[tuple[int, ...] | None, tuple[tuple[int, ...], ...] | None]:
+    """The ``coords`` and ``vectors`` of a transform, which need not have any."""
+    return getattr(transform, "coords", None), getattr(transform, "vectors", None)
+
+
+def data(transform: Any, x: Tensor) -> None:
+    """What a transform checks of ``x (N, C, T, V, M)`` before it draws: :func:`joints` and :func:`scores`."""
+    joints(type(transform).__name__, transform.skeleton, x)
+    own = transform.skeleton if getattr(transform, "coords", ()) is None else None
+    scores(getattr(transform, "unsaid", own), x)
+
+
+def scores(skeleton: Skeleton | None, x: Tensor) -> None:
+    """Warn, once a skeleton, where a third channel that nobody called a score is taken for a coordinate of an image."""
+    if skeleton is not None and skeleton.planar and x.shape[1] == 3 and not torch.compiler.is_compiling():
+        warn_of_scores(skeleton.name)
+
+
+@functools.cache
+def warn_of_scores(name: str) -> None:
+    """The warning of :func:`scores`."""
+    warnings.warn(
+        f"skeleton {name!r} is one of images, and x has three channels: all three are taken for coordinates. Where "
+        f"they are (x, y, score), say coords=2 to the transform, the preset or the adapter (--coords 2 on the command "
+        f"line); where they are (x, y, z), say coords=3",
+        stacklevel=2,
+    )

@@ -21,6 +21,7 @@ from skelaug.members import (
 from skelaug.params import check_names, check_rows
 from skelaug.random import Rng
 from skelaug.readonly import Members
+from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
 
 __all__ = ["Compose", "OneOf"]
@@ -36,6 +37,7 @@ class Compose(Transform):
     Args:
         members: transforms, policies of one view included.
         p: probability per sample that the whole is applied.
+        skeleton: of the data, whose number of joints is then checked.
 
     Raises:
         TypeError: a member is no Transform.
@@ -47,9 +49,10 @@ class Compose(Transform):
         torch.Size([8, 3, 50, 25, 2])
     """
 
-    def __init__(self, members: Iterable[Transform], p: float = 1.0) -> None:
+    def __init__(self, members: Iterable[Transform], p: float = 1.0, skeleton: Skeleton | None = None) -> None:
         super().__init__(p)
         self.members = Members(check_members("Compose", members))
+        self.skeleton = None if skeleton is None else check.skeleton("Compose", skeleton)
         inherit(self, self)
         if self.p < 1 and acts_on_graph(self):
             raise ValueError(
@@ -65,6 +68,7 @@ class Compose(Transform):
         return apply_in_order(zip(self, params["members"], strict=True), batch)
 
     def check_params(self, batch: SkeletonBatch, params: Params) -> None:
+        check.joints("Compose", self.skeleton, batch.x)
         check_in_order("Compose", list(self), batch, params)
 
     def __len__(self) -> int:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from skelaug import describe, plugins, policies, transforms
+from skelaug.coordinates import OnCoordinates, with_coords
 from skelaug.expect import of_type
 from skelaug.files import POINTER, is_pointer
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View
@@ -27,12 +28,13 @@ __all__ = ["TYPES", "find_skeleton", "from_dict", "from_yaml", "resolve", "to_di
 
 TYPES: dict[str, type] = {name: getattr(transforms, name) for name in transforms.__all__}
 """Our own types by name; :mod:`skelaug.plugins` knows those of other packages."""
-TYPES |= {"Compose": Compose, "OneOf": OneOf, "GrowingPolicy": GrowingPolicy}
+TYPES |= {"Compose": Compose, "OneOf": OneOf, "OnCoordinates": OnCoordinates, "GrowingPolicy": GrowingPolicy}
 
 
 def resolve(
     policy: Transform | GrowingPolicy | str | Path | Mapping[str, Any],
     skeleton: Skeleton | str | Mapping[str, Any] | None = None,
+    coords: Any = None,
 ) -> Any:
     """The policy that is meant, however it was given.
 
@@ -41,6 +43,8 @@ def resolve(
             package registered), a mapping as :func:`from_dict` takes it, or the path of a ``.yaml`` file with one.
         skeleton: of the data; where the policy needs a skeleton and does not say which. A Skeleton, the name of one, or
             its :meth:`~skelaug.Skeleton.to_dict`.
+        coords: channels that are coordinates, a number of leading ones or indices, for all transforms in the policy
+            that do not say so themselves (see :func:`skelaug.coordinates.with_coords`); None: all.
 
     Returns:
         A Transform or a GrowingPolicy.
@@ -54,10 +58,14 @@ def resolve(
         ('basic',)
         >>> resolve({"preset": "ctrgcn", "length": 32}, "ntu25")[0]
         CropResize(length=32)
-        >>> resolve({"type": "Shear", "amount": 0.3})
-        Shear(amount=0.3)
+        >>> resolve({"type": "Shear", "amount": 0.3}, coords=2)
+        Shear(amount=0.3, coords=(0, 1))
     """
     bones = None if skeleton is None else find_skeleton(skeleton)
+    return with_coords(_resolved(policy, bones), coords, "resolve")
+
+
+def _resolved(policy: Transform | GrowingPolicy | str | Path | Mapping[str, Any], bones: Skeleton | None) -> Any:
     if isinstance(policy, Transform | GrowingPolicy):
         return policy
     if isinstance(policy, str):
@@ -164,7 +172,7 @@ def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
     if bones is None:
         form = {"preset": name, "skeleton": "ntu25"}
         raise ValueError(f"preset {name!r} needs the skeleton of the data, such as {form}")
-    arguments = {k: _argument(k, v, bones) for k, v in data.items() if k not in ("preset", "skeleton")}
+    arguments = {k: _argument(k, v, bones) for k, v in data.items() if k not in ("preset", "skeleton", "coords")}
     try:
         made = make(bones, **arguments)
     except TypeError as error:
@@ -173,7 +181,7 @@ def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
         raise plugins.PluginError(
             f"the policy {name!r}, registered as {make!r}, must return a Transform or a GrowingPolicy, got {made!r}"
         )
-    return made
+    return with_coords(made, _build(data.get("coords"), bones), name)
 
 
 def _argument(name: str, value: Any, bones: Skeleton | None) -> Any:

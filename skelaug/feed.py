@@ -18,15 +18,15 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from skelaug import check
-from skelaug.adapters import Key, Options, Policy, each, find_policy, refuse_learnable
+from skelaug.adapters import Key, Options, Policy, each, find_policy, find_skeleton, refuse_learnable
 from skelaug.batch import SkeletonBatch
 from skelaug.expect import of_type
 from skelaug.layout import to_layout
+from skelaug.members import unsaid
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.random import keys
 from skelaug.skeleton import Skeleton
-from skelaug.workers import worker_generator
 
 __all__ = ["Augment", "AugmentBatch", "Collate"]
 
@@ -57,6 +57,8 @@ class AugmentBatch(nn.Module):
         ids: where each sample's index in the data set is; draws are then keyed, and :meth:`set_epoch` must be called
             before every epoch.
         seed: of the keys.
+        coords: channels that are coordinates, a number of leading ones or indices, for all transforms in the policy
+            that do not say so themselves: 2 for (x, y, score). None: all.
 
     Example:
         >>> import skelaug
@@ -79,10 +81,13 @@ class AugmentBatch(nn.Module):
         length: Key | None = None,
         ids: Key | None = None,
         seed: int = 0,
+        coords: Any = None,
     ) -> None:
         super().__init__()
         who = self._who
-        self.policy = find_policy(who, policy, skeleton)
+        self.policy = find_policy(who, policy, skeleton, coords)
+        # The policy need not hold the skeleton; it is asked for here, too, whether x is rather (x, y, score).
+        self._images = None if skeleton is None else unsaid(find_skeleton(who, skeleton), [self.policy])
         self.layout, self._axes = layout, _count_axes(who, layout)
         self._mask_layout = layout.replace("C", "").replace("()", "")
         sizes = of_type(who, "sizes", {} if sizes is None else sizes, Mapping, "a mapping such as {'M': 2, 'C': 3}")
@@ -93,7 +98,7 @@ class AugmentBatch(nn.Module):
         if mask is not None and length is not None:
             raise ValueError(f"{who}(mask={mask!r}, length={length!r}): give one of them; a mask tells lengths too")
         self.key, self.mask, self.length, self.ids = key, mask, length, ids
-        self.seed = _whole(who, "seed", seed)
+        self.seed, self.coords = _whole(who, "seed", seed), check.coordinates(who, coords)
         # In memory that worker processes share: those that live on from epoch to epoch see what set_epoch says.
         self._epoch = torch.tensor(-1, device="cpu") if ids is not None else None
 
@@ -120,7 +125,7 @@ class AugmentBatch(nn.Module):
         """The augmented batch, of the same make as ``batch``."""
         where = None if _is_skeletons(batch) else self._find(batch)
         skeletons = batch if where is None else self._entry(batch, where)
-        draws = {"generator": worker_generator()} if self.ids is None else {"keys": self._keys(batch)}
+        draws = {} if self.ids is None else {"keys": self._keys(batch)}
         told_in = self.length if self.mask is None else self.mask  # where the batch tells who is observed, if it does
         if isinstance(skeletons, SkeletonBatch):
             if told_in is not None:
@@ -129,6 +134,7 @@ class AugmentBatch(nn.Module):
             return views if where is None else _replaced(batch, {where: views})
         told = None if told_in is None else self._entry(batch, told_in)
         x = to_layout(self._tensor(skeletons), self.layout, "NCTVM", contiguous=False, **self.sizes)
+        check.scores(self._images, x)
         views = self.policy(self._with_presence(x, told), **draws)
         changed: dict[Any, Any] = {where: each(views, lambda view: _like(skeletons, self._back(view)))}
         if told_in is not None:
@@ -311,7 +317,9 @@ class Augment(nn.Module):
     Args:
         model: called with the augmented input; the other arguments are those of :class:`AugmentBatch`.
         policy: of one view.
-        key: for models that take a tuple or a dict.
+        skeleton: see :class:`AugmentBatch`.
+        **options: those of :class:`AugmentBatch`. ``key`` and the other places are for models that take a tuple or a
+            dict. With ``ids``, call :meth:`set_epoch` before every epoch.
 
     Raises:
         TypeError: the policy has several views, or the model is no module.
@@ -329,14 +337,11 @@ class Augment(nn.Module):
         model: nn.Module,
         policy: Policy,
         skeleton: Skeleton | str | None = None,
-        *,
-        layout: str = "NCTVM",
-        sizes: Mapping[str, int] | None = None,
-        key: Key | None = None,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__()
         of_type("Augment", "model", model, nn.Module, "a torch.nn.Module")
-        self.augment = AugmentBatch(policy, skeleton, layout=layout, sizes=sizes, key=key)
+        self.augment = AugmentBatch(policy, skeleton, **options)
         if isinstance(self.augment.policy, GrowingPolicy):
             raise TypeError(
                 f"Augment(model, policy): a model takes one view, this policy makes {len(self.augment.policy)}; give "
@@ -347,6 +352,10 @@ class Augment(nn.Module):
     def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """What the model makes of ``x``, augmented if in training mode."""
         return self.model(self.augment(x) if self.training else x, *args, **kwargs)
+
+    def set_epoch(self, epoch: int) -> None:
+        """See :meth:`AugmentBatch.set_epoch`."""
+        self.augment.set_epoch(epoch)
 
 
 def _count_axes(who: str, layout: Any) -> int:

@@ -7,12 +7,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from skelaug import change
+from skelaug import change, check
 from skelaug.batch import SkeletonBatch
 from skelaug.change import Change
 from skelaug.params import check_names, check_rows
 from skelaug.presence import Presence
 from skelaug.random import Rng
+from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "draw_in_order",
     "inherit",
     "leaves",
+    "unsaid",
 ]
 
 Label = int | tuple[int, int]  # of a member's substream
@@ -62,8 +64,17 @@ def inherit(container: Transform, members: Iterable[Transform]) -> None:
     container.data_dependent = any(
         member.data_dependent or (member.moves_presence and not member.linear) for member in members
     )
+    container.unsaid = unsaid(container.skeleton, members)  # type: ignore[attr-defined]
     lengths = [member.length for member in members if member.length is not None]
     container.length = lengths[-1] if lengths else None
+
+
+def unsaid(skeleton: Skeleton | None, members: Iterable[Transform]) -> Skeleton | None:
+    """The skeleton, if it is one of images and some member was not told which channels are coordinates."""
+    within = list(leaves(members))
+    skeletons = [skeleton, *(leaf.skeleton for leaf in within)]
+    found = next((one for one in skeletons if one is not None and one.planar), None)
+    return found if any(getattr(leaf, "coords", ()) is None for leaf in within) else None
 
 
 def leaves(policy: Transform | Iterable[Transform]) -> Iterator[Transform]:
@@ -82,7 +93,7 @@ def acts_on_graph(policy: Transform | Iterable[Transform]) -> bool:
 
 def _change(member: Transform, params: Params) -> Change:
     """What a linear member does, gate included."""
-    step = Change.of(params, getattr(member, "coords", None))
+    step = Change.of(params, *check.named_channels(member))
     return step.gated(params["apply"]) if "apply" in params else step
 
 

@@ -108,7 +108,7 @@ def _check_entry(
     if axes[-1:] == ["G"]:
         axes = list(map(str, transform.base_graph(batch).shape))  # type: ignore[operator]
     if "D" in axes:
-        sizes["D"] = len(check.channels(type(transform).__name__, getattr(transform, "coords", None), batch.x))
+        sizes["D"] = len(check.channels(type(transform).__name__, check.named_channels(transform)[0], batch.x))
     expected = [None if axis == "*" else sizes[axis] if axis in sizes else int(axis) for axis in axes]
     fits = isinstance(value, Tensor) and value.ndim == len(expected)
     fits = fits and all(size is None or size == got for size, got in zip(expected, value.shape, strict=True))

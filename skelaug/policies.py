@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from skelaug import check, plugins
+from skelaug.coordinates import with_coords
 from skelaug.policy import Compose, GrowingPolicy, OneOf
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -51,6 +52,7 @@ def hiclr(
     fill: float | str = 0.0,
     graph: Skeleton | Tensor | None = None,
     layers: int = 1,
+    coords: Any = None,
 ) -> GrowingPolicy:
     """HiCLR's growing augmentations: basic, normal, strong.
 
@@ -71,6 +73,7 @@ def hiclr(
         fill: of Random Mask: a number, or ``"token"`` for the paper's learnable scalar.
         graph: that Drop/Add Edges start from, ``(K, V, V)``, such as an encoder's own; ``None``: the skeleton's.
         layers: aggregation layers of the encoder; above 1, each gets edges of its own.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
 
     Example:
         >>> import torch, skelaug
@@ -87,7 +90,7 @@ def hiclr(
         "edges": [DropEdges(0.1, edges, layers), AddEdges(0.05, edges, layers)],
         "mask": [JointMask(ratio, fill=fill)],
     }
-    return GrowingPolicy(
+    policy = GrowingPolicy(
         basic=[TemporalCrop(6), Shear(0.5)],
         normal=[
             SwapSides(skeleton, p=0.5),
@@ -99,10 +102,11 @@ def hiclr(
         strong=[member for name, stage in stages.items() if strong in (name, "all") for member in stage],
         stream=_stream("hiclr", skeleton, stream),
     )
+    return with_coords(policy, coords, "hiclr")
 
 
 def hiclr_released(
-    skeleton: Skeleton | str, stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0
+    skeleton: Skeleton | str, stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0, coords: Any = None
 ) -> GrowingPolicy:
     """What HiCLR's released code does, quirks included: for reproducing its numbers.
 
@@ -117,17 +121,19 @@ def hiclr_released(
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
         ratio: share of joints that Random Mask hides.
         fill: of Random Mask: a number, or ``"token"`` for the learnable scalar.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
     """
     skeleton = check.skeleton("hiclr_released", skeleton)
-    return GrowingPolicy(
+    policy = GrowingPolicy(
         basic=[TemporalCrop(6), Shear(0.5)],
         normal=_released_normal(skeleton),
         strong=[JointMask(ratio, fill=fill)],
         stream=_stream("hiclr_released", skeleton, stream),
     )
+    return with_coords(policy, coords, "hiclr_released")
 
 
-def aimclr(skeleton: Skeleton | str, stream: str = "joint") -> GrowingPolicy:
+def aimclr(skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = None) -> GrowingPolicy:
     """AimCLR (AAAI 2022): normal augmentations, then extreme ones.
 
     Reproduces the two input branches: normal = temporal crop, shear; extreme adds swapped sides, rotation, noise, blur
@@ -138,27 +144,33 @@ def aimclr(skeleton: Skeleton | str, stream: str = "joint") -> GrowingPolicy:
     Args:
         skeleton: of the data, or its name.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
     """
     skeleton = check.skeleton("aimclr", skeleton)
-    return GrowingPolicy(
+    policy = GrowingPolicy(
         normal=[TemporalCrop(6), Shear(0.5)],
         extreme=_released_normal(skeleton),
         stream=_stream("aimclr", skeleton, stream),
     )
+    return with_coords(policy, coords, "aimclr")
 
 
-def crossclr(skeleton: Skeleton | str, stream: str = "joint") -> GrowingPolicy:
+def crossclr(skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = None) -> GrowingPolicy:
     """CrosSCLR and SkeletonCLR (CVPR 2021): one stage, temporal crop and shear; ``key_view`` draws the key.
 
     Args:
         skeleton: of the data, or its name.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
     """
     skeleton = check.skeleton("crossclr", skeleton)
-    return GrowingPolicy(basic=[TemporalCrop(6), Shear(0.5)], stream=_stream("crossclr", skeleton, stream))
+    policy = GrowingPolicy(
+        basic=[TemporalCrop(6), Shear(0.5)], stream=_stream("crossclr", skeleton, stream), skeleton=skeleton
+    )
+    return with_coords(policy, coords, "crossclr")
 
 
-def ctrgcn(skeleton: Skeleton | str, length: int = 64) -> Compose:
+def ctrgcn(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None) -> Compose:
     """CTR-GCN's training recipe (ICCV 2021), also InfoGCN's and BlockGCN's: crop and resize, small rotation.
 
     Changes: clips shorter than 64 frames are cropped like all others (the code keeps them whole); ends are kept in the
@@ -168,6 +180,7 @@ def ctrgcn(skeleton: Skeleton | str, length: int = 64) -> Compose:
     Args:
         skeleton: of the data, or its name; any.
         length: frames of the output.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
 
     Example:
         >>> import torch, skelaug
@@ -175,24 +188,29 @@ def ctrgcn(skeleton: Skeleton | str, length: int = 64) -> Compose:
         torch.Size([8, 3, 64, 25, 2])
     """
     skeleton = check.skeleton("ctrgcn", skeleton)
-    return Compose([CropResize((0.5, 1.0), length=length), Rotate(math.degrees(0.3))])
+    policy = Compose([CropResize((0.5, 1.0), length=length), Rotate(math.degrees(0.3))], skeleton=skeleton)
+    return with_coords(policy, coords, "ctrgcn")
 
 
-def pyskl_strong(skeleton: Skeleton | str, length: int = 100) -> Compose:
+def pyskl_strong(skeleton: Skeleton | str, length: int = 100, *, coords: Any = None) -> Compose:
     """PYSKL's ``strong_aug`` recipe for 3D: uniform sampling, scale per axis ±0.1, rotation ±0.3 rad about each axis.
 
-    Changes: rotation is right-handed; a score channel is not scaled if there is one (give ``coords`` to your own
-    transforms). Normalisation (PreNormalize3D) is preparation, not here.
+    Changes: rotation is right-handed; a score channel is not scaled, if ``coords`` says which channels are coordinates.
+    Normalisation (PreNormalize3D) is preparation, not here.
 
     Args:
         skeleton: of the data, or its name; any.
         length: frames of the output.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
     """
     skeleton = check.skeleton("pyskl_strong", skeleton)
-    return Compose([SegmentSample(length), Scale((0.9, 1.1), per_axis=True), Rotate(math.degrees(0.3))])
+    policy = Compose(
+        [SegmentSample(length), Scale((0.9, 1.1), per_axis=True), Rotate(math.degrees(0.3))], skeleton=skeleton
+    )
+    return with_coords(policy, coords, "pyskl_strong")
 
 
-def skateformer(skeleton: Skeleton | str, length: int = 64) -> Compose:
+def skateformer(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None) -> Compose:
     """SkateFormer's default recipe (ECCV 2024).
 
     Uniform sampling of a crop, then with probability 0.5 a chain of augmentations, with 0.2 the bone lengths of another
@@ -208,6 +226,7 @@ def skateformer(skeleton: Skeleton | str, length: int = 64) -> Compose:
     Args:
         skeleton: of the data, or its name.
         length: frames of the output.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
     """
     skeleton = check.skeleton("skateformer", skeleton)
     chain = Compose(
@@ -222,7 +241,8 @@ def skateformer(skeleton: Skeleton | str, length: int = 64) -> Compose:
         ]
     )
     branches = OneOf([chain, BoneLengthTransfer(skeleton), Compose([])], weights=[0.5, 0.2, 0.3])
-    return Compose([SegmentSample(length, scale=(0.5, 1.0)), branches])
+    policy = Compose([SegmentSample(length, scale=(0.5, 1.0)), branches], skeleton=skeleton)
+    return with_coords(policy, coords, "skateformer")
 
 
 def _released_normal(skeleton: Skeleton) -> list[Transform]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, final, overload
 import torch
 from torch import Tensor
 
-from skelaug import check, host
+from skelaug import check, host, workers
 from skelaug.batch import Data, SkeletonBatch
 from skelaug.compose import Compose, OneOf
 from skelaug.expect import of_type
@@ -23,10 +23,13 @@ from skelaug.members import (
     check_members,
     draw_in_order,
     inherit,
+    leaves,
+    unsaid,
 )
 from skelaug.params import check_names
 from skelaug.random import Rng, Source
 from skelaug.readonly import Members, ReadOnly
+from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
 
 __all__ = ["Compose", "GrowingPolicy", "OneOf", "View", "acts_on_graph"]
@@ -48,6 +51,7 @@ class GrowingPolicy(ReadOnly):
         stream: a transform from joints to the stream that the encoder sees (``Bone``, ``Motion``, ``BoneMotion``);
             applied in every view after the transforms of coordinates and before those that act on the stream
             (``JointMask``).
+        skeleton: of the data, whose number of joints is then checked.
         **named_stages: stages by name.
 
     Attributes:
@@ -76,6 +80,7 @@ class GrowingPolicy(ReadOnly):
         *,
         mode: str = "independent",
         stream: Transform | None = None,
+        skeleton: Skeleton | None = None,
         **named_stages: Stage,
     ) -> None:
         super().__init__()
@@ -90,8 +95,10 @@ class GrowingPolicy(ReadOnly):
         if stream is not None:
             check_members("GrowingPolicy(stream=…)", [stream])
         self.stream = stream
+        self.skeleton = None if skeleton is None else check.skeleton("GrowingPolicy", skeleton)
         # The members of each view with their labels. Not submodules: a state_dict should hold each once.
         self._views = tuple(self._flatten(index) for index in range(len(self.names)))
+        self.unsaid = unsaid(self.skeleton, [member for _, member in self._views[-1]])
         lengths = [view.length for view in self]
         if len(set(lengths)) > 1:
             raise ValueError(
@@ -130,7 +137,7 @@ class GrowingPolicy(ReadOnly):
             One Tensor or SkeletonBatch, like ``x``, a stage.
         """
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        rng = Rng(len(batch), batch.device, **source)
+        rng = workers.rng(len(batch), batch.device, **source)
         if self.mode == "nested":
             return [view.like(x) for view in self._replay(batch, self._sample(batch, rng))]
         # Each view as soon as it is drawn: its noise need not wait in memory for the draws of the others.
@@ -144,7 +151,7 @@ class GrowingPolicy(ReadOnly):
     def sample(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Params:
         """Draw the parameters of all views, for ``replay``; see :meth:`views`."""
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        return self._sample(batch, Rng(len(batch), batch.device, **source))
+        return self._sample(batch, workers.rng(len(batch), batch.device, **source))
 
     def replay(self, x: Data, params: Params) -> list[Data]:
         """The views that the parameters describe: pure, differentiable, compiles with ``fullgraph=True``.
@@ -169,7 +176,7 @@ class GrowingPolicy(ReadOnly):
         The arguments are those of :meth:`views`.
         """
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        rng = Rng(len(batch), batch.device, **source)
+        rng = workers.rng(len(batch), batch.device, **source)
         params = self.draw_view(batch, 0, rng.split([_KEY_VIEW])[0])
         return self.replay_view(batch, 0, params).like(x)  # type: ignore[no-any-return]
 
@@ -179,6 +186,7 @@ class GrowingPolicy(ReadOnly):
 
     def draw_view(self, batch: SkeletonBatch, index: int, substream: Rng) -> Params:
         """Draw for view ``index``; off the tape, autocast off."""
+        check.data(self, batch.x)
         with torch.no_grad(), host.without_autocast(batch.device):
             return {"members": draw_in_order(self._views[index], batch, substream)}
 
@@ -238,14 +246,18 @@ class GrowingPolicy(ReadOnly):
         if self[-1].length is not None:
             raise ValueError("GrowingPolicy.strength compares frame by frame; this policy changes the number of frames")
         batch = SkeletonBatch.of(x, "GrowingPolicy")
-        params = self._sample(batch, Rng(len(batch), batch.device, **source))
+        params = self._sample(batch, workers.rng(len(batch), batch.device, **source))
         strengths = []
         with torch.no_grad():
-            size = fv.body_size(batch.x, batch.seen)[:, None, None]
+            # A channel that no member takes for a coordinate is none.
+            named: list[Any] = [leaf.coords for leaf in leaves(self) if hasattr(leaf, "coords")]
+            told = None if None in named else tuple(sorted({channel for coords in named for channel in coords}))
+            coords = check.channels("GrowingPolicy", told or None, batch.x)
+            size = fv.body_size(fv.pick(batch.x, coords), batch.seen)[:, None, None]
             still = batch if self.stream is None else self.stream.replay_batch(batch, {})
             for index, view in enumerate(self._replay(batch, params)):
                 both = view.mask & still.mask
-                moved = (view.x.float() - still.x.float()).norm(dim=1) / size.clamp(min=1e-12)
+                moved = fv.pick(view.x.float() - still.x.float(), coords).norm(dim=1) / size.clamp(min=1e-12)
                 strength = torch.where(both, moved, 0).sum() / both.sum().clamp(min=1)
                 graphs = (m.base_graph(batch) for _, m in self._views[index] if isinstance(m, ActsOnGraph))
                 base = next(graphs, None)
@@ -279,7 +291,8 @@ class GrowingPolicy(ReadOnly):
                 f"GrowingPolicy[{index.start}:{index.stop}:{index.step}]: a view holds all stages before it, so "
                 f"slices start at 0, as in policy[:2]"
             )
-        return GrowingPolicy(dict(self.items()[:stop]), mode=self.mode, stream=self.stream)
+        stages = dict(self.items()[:stop])
+        return GrowingPolicy(stages, mode=self.mode, stream=self.stream, skeleton=self.skeleton)
 
 
 @final
@@ -311,6 +324,7 @@ class View(Transform):
         if not -len(policy) <= index < len(policy):
             raise IndexError(f"view {index} of a GrowingPolicy with {len(policy)} views")
         self.policy, self.index = policy, index % len(policy)
+        self.skeleton = policy.skeleton
         inherit(self, self)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
@@ -320,6 +334,7 @@ class View(Transform):
         return self.policy.replay_view(batch, self.index, params)
 
     def check_params(self, batch: SkeletonBatch, params: Params) -> None:
+        check.joints("View", self.skeleton, batch.x)
         check_in_order("View", list(self), batch, params)
 
     def _text(self, width: float) -> str:

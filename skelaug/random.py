@@ -65,7 +65,11 @@ def keys(seed: int, epoch: int, ids: Tensor | Iterable[int]) -> Tensor:
     Args:
         seed: the run's seed.
         epoch: the epoch; each gives new draws.
-        ids: int ``(N,)``, the index of each sample in the data set. Distinct ids give distinct keys.
+        ids: int ``(N,)``, the index of each sample in the data set. Distinct ids give distinct keys, and an id that
+            occurs twice in an epoch gets the same draws twice. Where a sampler repeats samples (with replacement, by
+            class weights), let each repetition have an id of its own, such as ``index + len(dataset) * repetition``
+            or the sample's place in the epoch. Equal ids on purpose make one draw for the whole batch:
+            ``keys(seed, epoch, [0]).expand(N)``.
 
     Returns:
         int64 ``(N,)`` on the device of ``ids``.
@@ -137,6 +141,9 @@ def _uniforms(keys: Tensor, first: int, count: int) -> Tensor:
 
 class Source(TypedDict, total=False):
     """Where draws come from: the global generator of the device of the data, or one of these.
+
+    In a worker of a DataLoader the global generator is replaced by the worker's own, see
+    :func:`skelaug.workers.worker_generator`: so a transform can be called in a data set's ``__getitem__``.
 
     Attributes:
         generator: draw from it, on its own device.

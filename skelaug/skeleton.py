@@ -33,6 +33,7 @@ class Skeleton:
         spine: (lower, upper) joint of the spine, if it has joints.
         shoulders: (left, right) shoulder, if there are any.
         limbs: parts by name, which together hold every joint once.
+        planar: it is of images: data of it are (x, y) or (x, y, score), seldom (x, y, z).
 
     Raises:
         ValueError: the parents are no tree, a pair, role or limb is off.
@@ -51,6 +52,7 @@ class Skeleton:
     spine: tuple[int, int] | None = None
     shoulders: tuple[int, int] | None = None
     limbs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    planar: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         who = f"Skeleton({self.name!r})"
@@ -231,7 +233,7 @@ class Skeleton:
         if skeletons.holds(self):
             return f"skeletons[{self.name!r}]"
         parts = [repr(self.name), repr(self.joints), repr(self.parents)]
-        for optional in fields(self)[3:-1]:
+        for optional in (part for part in fields(self)[3:] if part.name != "limbs"):
             value = getattr(self, optional.name)
             parts += [] if value == optional.default else [f"{optional.name}={value!r}"]
         if self.limbs != {"body": tuple(range(len(self)))}:  # what the constructor makes of no limbs

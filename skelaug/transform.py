@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 import torch
 from torch import Tensor
 
-from skelaug import change, check, gate, host
+from skelaug import change, check, gate, host, workers
 from skelaug.batch import Data, SkeletonBatch
 from skelaug.compile import OwnReplay
 from skelaug.params import Params, check_params
@@ -47,12 +47,12 @@ class Transform(OwnReplay, ReadOnly):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         """Hook 2: apply the params."""
-        return change.apply(batch, change.Change.of(params, getattr(self, "coords", None)))
+        return change.apply(batch, change.Change.of(params, *check.named_channels(self)))
 
     def sample(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Params:
         """Draw the parameters for a batch, without applying them: see :meth:`forward`."""
         batch = SkeletonBatch.of(x, type(self).__name__)
-        return self.sample_batch(batch, Rng(len(batch), batch.device, **source))
+        return self.sample_batch(batch, workers.rng(len(batch), batch.device, **source))
 
     def replay(self, x: Data, params: Params) -> Data:
         """Apply drawn parameters, whole or sliced: pure, differentiable, compiles with ``fullgraph=True``."""
@@ -73,7 +73,7 @@ class Transform(OwnReplay, ReadOnly):
             **source: ``generator`` or ``keys``, see :class:`skelaug.random.Source`.
         """
         batch = SkeletonBatch.of(x, type(self).__name__)
-        params = self.sample_batch(batch, Rng(len(batch), batch.device, **source))
+        params = self.sample_batch(batch, workers.rng(len(batch), batch.device, **source))
         y = self.replay_batch(batch, params).like(x)
         return (y, params) if return_params else y
 
@@ -82,7 +82,7 @@ class Transform(OwnReplay, ReadOnly):
 
     def sample_batch(self, batch: SkeletonBatch, rng: Rng) -> Params:
         """What a container calls: gate, then draw; off the tape, autocast off."""
-        check.joints(type(self).__name__, self.skeleton, batch.x)
+        check.data(self, batch.x)
         with torch.no_grad(), host.without_autocast(batch.device):
             keep = rng.chance(self.p)
             params = self.draw(batch, rng)

@@ -21,7 +21,14 @@ def known() -> Iterator[dict[str, Any]]:
 
 
 def _from_words(
-    name: str, bones: str, centre: str, spine: Sequence[str] = (), order: str = "", pairs: str = "", limbs: str = ""
+    name: str,
+    bones: str,
+    centre: str,
+    spine: Sequence[str] = (),
+    order: str = "",
+    pairs: str = "",
+    limbs: str = "",
+    planar: bool = False,
 ) -> dict[str, Any]:
     parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in bones.split())
     joints = tuple((order or " ".join(parent_of)).split())
@@ -37,4 +44,5 @@ def _from_words(
         "spine": tuple(map(joints.index, spine)) or None,
         "shoulders": next((pair for pair in both if "shoulder" in joints[pair[0]]), None),
         "limbs": find_limbs(joints, parents, both, limbs.split()),
+        "planar": planar,
     }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+from typing import Unpack
 
 import torch
 from torch import distributed
 from torch.utils.data import get_worker_info
 
-from skelaug.random import fold_in, keys
+from skelaug.random import Rng, Source, fold_in, keys
 
-__all__ = ["worker_generator"]
+__all__ = ["rng", "worker_generator"]
 
 #: Environment variables by which launchers number processes: torchrun, Lightning and SLURM set some of them.
 _RANKS = ("RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_PROCID")
@@ -36,6 +37,20 @@ def worker_generator() -> torch.Generator | None:
     """
     worker = get_worker_info()
     return None if worker is None else _generator(worker.seed)
+
+
+def rng(n: int, device: torch.device, **source: Unpack[Source]) -> Rng:
+    """Where the draws of a call come from: what the caller gave or, in a worker of a DataLoader, its own generator.
+
+    Args:
+        n: number of samples.
+        device: of the data.
+        **source: ``generator`` or ``keys``.
+    """
+    given = source.get("generator") is not None or source.get("keys") is not None
+    if not given and not torch.compiler.is_compiling():
+        source["generator"] = worker_generator()
+    return Rng(n, device, **source)
 
 
 @functools.lru_cache(maxsize=1)

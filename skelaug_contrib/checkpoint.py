@@ -41,6 +41,7 @@ class EncoderSpec:
         encoder: how to build it.
         skeleton: of the data.
         channels: coordinates of a joint.
+        coords: which of the channels are coordinates; None: all.
         frames, center, stream, align, size: see :class:`~skelaug_contrib.config.DataConfig`.
         pretrained: on what, and how far; None in a file that does not say, such as one of an older version.
     """
@@ -54,6 +55,7 @@ class EncoderSpec:
     align: str | None = None
     size: float | None = None
     pretrained: Pretrained | None = None
+    coords: tuple[int, ...] | None = None
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
@@ -151,6 +153,7 @@ def export_encoder(
     skeleton: Skeleton | str,
     channels: int = 3,
     pretrained: Pretrained | None = None,
+    coords: tuple[int, ...] | None = None,
 ) -> None:
     """Write an encoder to a .safetensors file that tells how to build it and how to prepare its data; atomic.
 
@@ -159,8 +162,9 @@ def export_encoder(
         encoder: built by ``config.encoder.build(skeleton, channels)``.
         config: of its run.
         skeleton: of the data.
-        channels: coordinates of a joint.
+        channels: coordinates of a joint, and whatever else it has.
         pretrained: on what, and how far; without it the evaluation commands cannot tell which clips were trained on.
+        coords: which of the channels are coordinates; None: all.
 
     Raises:
         OSError: see :func:`write`.
@@ -170,6 +174,7 @@ def export_encoder(
     about: dict[str, Any] = {name: getattr(data, name) for name in ("frames", "center", "stream", "align", "size")}
     about |= {"encoder": to_dict(config.encoder), "skeleton": bones.to_dict(), "channels": channels}
     about |= {} if pretrained is None else {"pretrained": asdict(pretrained)}
+    about |= {} if coords is None else {"coords": coords}
     # safetensors refuses tensors that share memory, so each goes out as a copy of its own.
     tensors = {
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
@@ -218,6 +223,7 @@ def load_encoder(path: str | Path) -> tuple[nn.Module, EncoderSpec]:
         parts: dict[str, Any] = {
             "encoder": EncoderConfig(**about["encoder"]),
             "skeleton": Skeleton.from_dict(about["skeleton"]),
+            "coords": check.coordinates("coords", about.get("coords")),
         }
         if "pretrained" in about:
             parts["pretrained"] = Pretrained(**about["pretrained"])

@@ -73,7 +73,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     about = describe(dataset, parts["train"])
 
     torch.manual_seed(config.seed)  # the same weights on every process
-    method = build_model(config, dataset.skeleton, dataset.x.shape[1])
+    method = build_model(config, dataset.skeleton, dataset.x.shape[1], dataset.coords)
     if fabric.world_size > 1:
         sync_batch_norm(method)
     settings = config.optimizer
@@ -94,12 +94,13 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
             optimizer.load_state_dict(state["optimizer"])  # onto the device of the weights
             fabric.strategy.precision.load_state_dict(state["precision"])
     data = config.data
-    prepare = preparation(dataset.skeleton, data.frames, data.center, align=data.align, size=data.size)
+    placed = (data.frames, data.center, "joint", data.align, data.size, dataset.coords)
+    prepare = preparation(dataset.skeleton, *placed)
 
     def export() -> None:
         file, channels = out / "encoder.safetensors", dataset.x.shape[1]
         pretrained = Pretrained(data.protocol, data.validation_subjects, step, total, about)
-        checkpoint.export_encoder(file, method.encoder, config, dataset.skeleton, channels, pretrained)
+        checkpoint.export_encoder(file, method.encoder, config, dataset.skeleton, channels, pretrained, dataset.coords)
 
     def save() -> None:
         state = {
@@ -170,21 +171,32 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
     return out / "encoder.safetensors"
 
 
-def build_policy(config: PretrainConfig, skeleton: Skeleton | str, encoder: nn.Module) -> GrowingPolicy:
+def build_policy(
+    config: PretrainConfig, skeleton: Skeleton | str, encoder: nn.Module, coords: tuple[int, ...] | None = None
+) -> GrowingPolicy:
     """The growing policy of a configuration; edges start from the encoder's own graph, layer by layer."""
     method, stream = config.method, config.data.stream
     if method.released:
-        policy = skelaug.policies.hiclr_released(skeleton, stream, ratio=method.ratio, fill=method.fill)
+        policy = skelaug.policies.hiclr_released(skeleton, stream, ratio=method.ratio, fill=method.fill, coords=coords)
     else:
         graph: Any = encoder.graph
         layers: Any = encoder.layers
         policy = skelaug.policies.hiclr(
-            skeleton, method.strong, stream, ratio=method.ratio, fill=method.fill, graph=graph, layers=layers
+            skeleton,
+            method.strong,
+            stream,
+            ratio=method.ratio,
+            fill=method.fill,
+            graph=graph,
+            layers=layers,
+            coords=coords,
         )
     return policy if method.views is None else policy[: method.views]
 
 
-def build_model(config: PretrainConfig, skeleton: Skeleton | str, channels: int = 3) -> HiCLR:
+def build_model(
+    config: PretrainConfig, skeleton: Skeleton | str, channels: int = 3, coords: tuple[int, ...] | None = None
+) -> HiCLR:
     """The method of a configuration, with fresh weights from torch's global generator.
 
     Example:
@@ -197,7 +209,7 @@ def build_model(config: PretrainConfig, skeleton: Skeleton | str, channels: int 
     method = config.method
     return HiCLR(
         encoder,
-        build_policy(config, skeleton, encoder),
+        build_policy(config, skeleton, encoder, coords),
         method=method.method,
         dim=method.dim,
         queue_size=method.queue,
@@ -307,7 +319,8 @@ def _knn_accuracy(
     from skelaug_contrib.evaluate import accuracy, embed, knn
 
     data = config.data
-    prepare = preparation(dataset.skeleton, data.frames, data.center, data.stream, data.align, data.size)
+    placed = (data.frames, data.center, data.stream, data.align, data.size, dataset.coords)
+    prepare = preparation(dataset.skeleton, *placed)
     labels = torch.from_numpy(dataset.label)
     train, held = (embed(method.encoder, dataset, parts[p], prepare, device=device) for p in ("train", "validation"))
     return accuracy(knn(train, labels[parts["train"]], held).cpu(), labels[parts["validation"]])

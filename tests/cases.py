@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 import skelaug
 from skelaug import Compose, OneOf, Skeleton, SkeletonBatch, policies
 from skelaug import transforms as T
+from skelaug.coordinates import with_coords
 
 #: Small, so that the suite is quick, with every role: two arms, two legs, a trunk.
 SKELETON = Skeleton.from_edges(
@@ -179,7 +180,13 @@ def _guests() -> list[Case]:
     return list(getattr(importlib.import_module(module), name)) if module else []
 
 
+def scored(case: Case) -> Case:
+    """The case on (x, y, score): two of the three channels are coordinates."""
+    return replace(case, name=f"{case.name}-score", make=lambda **given: with_coords(case.make(**given), 2))
+
+
 CASES = TRANSFORMS + POLICIES + FOREIGN + _guests()
+SCORED = [scored(case) for case in CASES]
 
 
 def make_x(

@@ -18,15 +18,16 @@ __all__ = ["Fence", "Stretch", "Wince"]
 class Fence(Transform):
     """Who stands behind the fence is not seen: a person is absent in frames where its joint 0 has y above ``height``.
 
-    It moves presence, and reads a coordinate to do so. Nothing is drawn.
+    It moves presence, and reads a coordinate to do so. Nothing is drawn. Its params do not say what it does, so that it
+    takes ``coords``; it leaves channels that are none alone.
     """
 
     moves_presence = True
     shapes = ""
 
-    def __init__(self, height: float = 0.3, p: float = 1.0) -> None:
+    def __init__(self, height: float = 0.3, p: float = 1.0, coords: Any = None) -> None:
         super().__init__(p)
-        self.height = height
+        self.height, self.coords = height, coords
 
     def op(self, batch: SkeletonBatch, params: dict[str, Any]) -> SkeletonBatch:
         behind = batch.x[:, 1, :, :1] > self.height  # (N, T, 1, M)

@@ -154,7 +154,7 @@ def bad_files(x: Any) -> dict[str, tuple[Any, str]]:
     return {
         "wrong rank": (x[0], "has 5 axes, x has 4.*--layout"),
         "wrong joints": (x[:, :, :, :17], "17 joints.*'kinect20' has 20; skeletons with 17 joints: coco17, h36m17"),
-        "wrong axes": (x.transpose(0, 2, 1, 3, 4), "expected 2 or 3; check --layout"),
+        "wrong axes": (x.transpose(0, 2, 1, 3, 4), "20 coordinates, expected 2 or 3; check --layout and --coords"),
         "integers": ((x * 1000).astype(np.int32), r"floating point, got int32; save it with x.astype\('float32'\)"),
         "empty": (x[:0], r"empty: shape \(0, 3, 20, 20, 2\)"),
         "fortran": (np.asfortranarray(x), "Fortran order; save numpy.ascontiguousarray"),

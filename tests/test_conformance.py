@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch._dynamo.testing
-from cases import CASES, POLICIES, TRANSFORMS, Case, V, generator, keys, make_batch, make_mask, make_x
+from cases import CASES, POLICIES, SCORED, TRANSFORMS, Case, V, generator, keys, make_batch, make_mask, make_x
 from ghost import GhostMode
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -21,8 +21,8 @@ from skelaug.policy import acts_on_graph
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 TOLERANCE = {torch.float16: 2e-2, torch.bfloat16: 1.5e-1, torch.float32: 1e-5, torch.float64: 1e-6}
 
-every = pytest.mark.parametrize("case", CASES, ids=repr)
-gated = pytest.mark.parametrize("case", [c for c in CASES if c.gated], ids=repr)
+every = pytest.mark.parametrize("case", CASES + SCORED, ids=repr)
+gated = pytest.mark.parametrize("case", [c for c in CASES + SCORED if c.gated], ids=repr)
 
 
 def parts(out: Tensor | SkeletonBatch) -> list[Tensor]:
@@ -175,7 +175,7 @@ def test_keys_bind_a_draw_to_its_sample(case: Case) -> None:
         assert_near(transform(batch[1:3], keys=k[1:3]), whole[1:3], 1e-6)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.random], ids=repr)
+@pytest.mark.parametrize("case", [c for c in CASES + SCORED if c.random], ids=repr)
 def test_every_sample_has_its_own_draw(case: Case) -> None:
     transform, n = case.make(), 24
     x = make_x(1).expand(n, -1, -1, -1, -1)
@@ -203,7 +203,7 @@ def test_gradients_are_right(case: Case) -> None:
     torch.autograd.gradcheck(run, (batch.x.clone().requires_grad_(),), fast_mode=True)
 
 
-@every
+@pytest.mark.parametrize("case", CASES + [pytest.param(c, marks=pytest.mark.slow) for c in SCORED], ids=repr)
 def test_replay_compiles_once(case: Case) -> None:
     torch._dynamo.reset()
     transform = case.make()
@@ -311,7 +311,7 @@ def test_stateless_and_copyable(case: Case) -> None:
     assert all(name.endswith("token") for name in transform.state_dict())
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if not c.foreign], ids=repr)
+@pytest.mark.parametrize("case", [c for c in CASES + SCORED if not c.foreign], ids=repr)
 def test_plain_form_and_repr_rebuild_it(case: Case) -> None:
     transform, batch = case.make(), make_batch()
     expected = transform(batch, keys=keys(5))

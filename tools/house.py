@@ -27,6 +27,7 @@ ORDER = """
     adapters
     config
     policies
+    coordinates
     strength mixing
     policy
     compose

@@ -34,6 +34,7 @@ COMPOSITION = "tests/test_composition.py"
 REPLAY = "tests/test_replay_checks.py"
 BITS = "tests/test_bits.py"
 DECLARATIONS = "tests/test_declarations.py"
+SCORES = "tests/test_scores.py"
 FAULTS = (
     # --- what the field's code does ---
     Fault(
@@ -201,9 +202,52 @@ FAULTS = (
     Fault(
         "a wrong declaration: the draw reads no data",
         "skelaug/transforms/values.py",
-        'data_dependent = True\n    shapes = "mean: N C 1 1 M',
-        'data_dependent = False\n    shapes = "mean: N C 1 1 M',
+        'data_dependent = True\n    shapes = "mean: N D 1 1 M',
+        'data_dependent = False\n    shapes = "mean: N D 1 1 M',
         (DECLARATIONS, "-k", "SkeleAdaIN"),
+    ),
+    # --- channels that are no coordinates ---
+    Fault(
+        "a score is blurred",
+        "skelaug/change.py",
+        "_on(x, batch.x, coords, ft.blur_frames, change.kernel",
+        "_on(x, batch.x, None, ft.blur_frames, change.kernel",
+        (SCORES, "-k", "hiclr"),
+    ),
+    Fault(
+        "a preset keeps its coords to itself",
+        "skelaug/policies.py",
+        'return with_coords(policy, coords, "crossclr")',
+        "return policy",
+        (SCORES, "-k", "crossclr"),
+    ),
+    Fault(
+        "what fills a joint is written into its score",
+        "skelaug/transforms/joints.py",
+        "rest = x if len(channels) == x.shape[1] else fj.fill_joints(x, chosen, 0.0)",
+        "rest = x",
+        (SCORES, "-k", "by_hand"),
+    ),
+    Fault(
+        "a bone has the higher of the scores of its ends",
+        "skelaug/functional/joints.py",
+        "lower = torch.minimum(x, take_joints(",
+        "lower = torch.maximum(x, take_joints(",
+        (SCORES, "-k", "by_hand"),
+    ),
+    Fault(
+        "vectors are shifted",
+        "skelaug/transforms/space.py",
+        "if channels not in (self.vectors or ()):",
+        "if True:",
+        (SCORES, "-k", "vectors"),
+    ),
+    Fault(
+        "a transform in a worker draws from torch's generator",
+        "skelaug/workers.py",
+        'source["generator"] = worker_generator()',
+        'source["generator"] = None',
+        ("tests/compat/test_workers.py", "-k", "seeds_torch"),
     ),
 )
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import torch
 
+from skelaug import check
 from skelaug.errors import Refused
 from skelaug.files import POINTER, is_pointer
 from skelaug.missing import Missing, Score, check_missing
 from skelaug.skeleton import Skeleton, skeletons
 
-__all__ = ["MISSING", "Refused", "device", "find_skeleton", "missing_joints", "positive", "whole"]
+__all__ = ["MISSING", "Refused", "coords", "device", "find_skeleton", "missing_joints", "positive", "whole"]
 
 MISSING = (
     "how the data say that a joint was not observed, beside a coordinate that is not finite: nan, in no other way; "
@@ -29,6 +30,17 @@ def whole(text: str, low: int = 0) -> int:
 def positive(text: str) -> int:
     """Type of an option: a whole number, at least 1."""
     return whole(text, 1)
+
+
+def coords(text: str) -> int | tuple[int, ...]:
+    """Type of an option: which channels are coordinates, a number of leading ones or, with a comma, their indices."""
+    try:
+        given = tuple(map(int, text.split(","))) if "," in text else int(text)
+        check.coordinates("coords", given)
+    except ValueError as error:
+        wanted = "a number of leading channels, as in 2 for (x, y, score), or distinct channel numbers, as in 0,1"
+        raise argparse.ArgumentTypeError(f"must be {wanted}; got {text!r}") from error
+    return given
 
 
 def device(text: str) -> torch.device:

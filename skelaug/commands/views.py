@@ -21,12 +21,13 @@ import torch
 from tqdm import tqdm
 
 import skelaug
-from skelaug import config
+from skelaug import check, config
 from skelaug.arrays import ArrayError, SequenceFile, StoredArray, refuse_pointer
 from skelaug.batch import SkeletonBatch
-from skelaug.commands import MISSING, Refused, device, find_skeleton, missing_joints, positive
+from skelaug.commands import MISSING, Refused, coords, device, find_skeleton, missing_joints, positive
 from skelaug.commands.table import format_table, measure, stages
 from skelaug.files import Output
+from skelaug.functional import values as fv
 from skelaug.missing import Missing
 from skelaug.policy import Compose, GrowingPolicy
 from skelaug.skeleton import Skeleton, skeletons
@@ -51,6 +52,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--policy", default="hiclr", help="a preset, ours or an installed package's, or a .yaml file of skelaug.config")
     add("--strong", help="the strong stage of hiclr: mask, edges, adain or all")
     add("--stream", help="what the views show: joint, bone, motion or bone_motion")
+    channels = (
+        "number of leading channels that are coordinates, such as 2 for x, y, score; or channel numbers, as in 0,1"
+    )
+    add("--coords", type=coords, help=f"{channels}; all if left out. The others are moved along, and no more")
     add("--seed", type=int, default=0, help="of the draws")
     axes = "N sample, C coordinate, T frame, V joint, M person; flattened ones in brackets, as in 'N T (M V C)'"
     add("--layout", default="NCTVM", help=f"axes of the array: {axes}")
@@ -82,6 +87,7 @@ def run(
     policy: str,
     strong: str | None,
     stream: str | None,
+    coords: int | tuple[int, ...] | None,
     seed: int,
     layout: str,
     array: str | None,
@@ -101,17 +107,21 @@ def run(
         )
     source = _open_prepared(input) if prepared else SequenceFile.open(input, layout, array, sizes)
     bones = _prepared_skeleton(input) if skeleton is None else find_skeleton(skeleton)
-    views = _policy(policy, bones, strong, stream)
-    _check_joints(source, bones)
+    views = _policy(policy, bones, strong, stream, coords)
+    channels = _check_shape(source, bones, coords)
     folder_of_views = Output(out, "a folder of skelaug views", "views.json", _FILES)
     folder_of_views.check(overwrite)
     c, t, v, m = source.shape
     lengths = "lengths from the file" if source.lengths is not None else "people absent where all joints are 0"
-    print(f"{input}: {source.count} sequences, {c} coordinates, {t} frames, {v} joints, {m} persons; {lengths}")
+    others = f" and {c - len(channels)} other channels" if len(channels) < c else ""
+    counts = f"{source.count} sequences, {len(channels)} coordinates{others}, {t} frames, {v} joints, {m} persons"
+    print(f"{input}: {counts}; {lengths}")
+    if coords is None and bones.planar and c == 3:
+        check.warn_of_scores(bones.name)
 
     start = time.perf_counter()
     with folder_of_views.written(overwrite) as folder:
-        prepare = Center(bones, per="clip") if center else Compose([])
+        prepare = Center(bones, per="clip", coords=channels) if center else Compose([])
         parts = (prepare(part.to(device)) for part in source.batches(batch, missing))
         first = _write(parts, views, folder, seed, source.count)
         seconds = time.perf_counter() - start
@@ -120,6 +130,7 @@ def run(
             "sequences": source.count,
             "views": [name for name, _ in stages(views)],
             "layout": "NCTVM",
+            "coords": channels,
             "skeleton": bones.to_dict(),
             "seed": seed,
             "skelaug": skelaug.__version__,
@@ -129,7 +140,7 @@ def run(
         keys = skelaug.random.keys(seed, 0, torch.arange(len(first))).to(first.device)
         table = format_table(measure(views, first, keys))
         (folder / "table.txt").write_text(table + "\n", encoding="utf-8")
-        drawn = _draw(views, first, keys, bones, folder, up)
+        drawn = _draw(views, first, keys, bones, channels, folder, up)
     print(f"\n{table}\n(measured on {len(first)} sequences)\n")
     rate = f"{source.count / seconds:,.0f} sequences/s, reading, all views and writing together"
     print(f"{source.count} sequences in {seconds:.1f} s: {rate}")
@@ -159,19 +170,22 @@ def _prepared_skeleton(folder: Path) -> Skeleton:
         ) from error
 
 
-def _policy(given: str, skeleton: Skeleton, strong: str | None, stream: str | None) -> GrowingPolicy | Transform:
+def _policy(
+    given: str, skeleton: Skeleton, strong: str | None, stream: str | None, coords: int | tuple[int, ...] | None
+) -> GrowingPolicy | Transform:
     options = {name: value for name, value in (("strong", strong), ("stream", stream)) if value is not None}
     try:
         if Path(given).suffix not in (".yaml", ".yml"):
-            return config.resolve({"preset": given, **options}, skeleton)  # type: ignore[no-any-return]
+            return config.resolve({"preset": given, **options}, skeleton, coords)  # type: ignore[no-any-return]
         if options:
             raise Refused(f"--{next(iter(options))} is for presets; write it into {given} instead")
-        return config.resolve(Path(given), skeleton)  # type: ignore[no-any-return]
+        return config.resolve(Path(given), skeleton, coords)  # type: ignore[no-any-return]
     except (ValueError, TypeError) as error:
         raise Refused(f"--policy {given}: {error}") from error
 
 
-def _check_joints(source: SequenceFile, skeleton: Skeleton) -> None:
+def _check_shape(source: SequenceFile, skeleton: Skeleton, coords: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """The coordinate channels of a file whose joints are the skeleton's."""
     c, _, v, _ = source.shape
     if v != len(skeleton):
         fitting = [name for name, known in skelaug.skeletons.items() if len(known) == v]
@@ -180,9 +194,12 @@ def _check_joints(source: SequenceFile, skeleton: Skeleton) -> None:
             f"{source.path}: layout {source.layout!r} gives {v} joints, skeleton {skeleton.name!r} has "
             f"{len(skeleton)}{hint}"
         )
-    if c not in (2, 3):
-        gives = f"layout {source.layout!r} gives {c} coordinates"
-        raise ArrayError(f"{source.path}: {gives}, expected 2 or 3; check --layout")
+    channels = check.coordinates("views", coords) or tuple(range(c))
+    if max(channels) >= c or len(channels) not in (2, 3):
+        of = "" if coords is None else f" of {c} channels"
+        gives = f"layout {source.layout!r} gives {len(channels)} coordinates{of}"
+        raise ArrayError(f"{source.path}: {gives}, expected 2 or 3; check --layout and --coords")
+    return channels
 
 
 def _write(
@@ -234,6 +251,7 @@ def _draw(
     first: SkeletonBatch,
     keys: torch.Tensor,
     skeleton: Skeleton,
+    channels: tuple[int, ...],
     folder: Path,
     up: str,
 ) -> bool:
@@ -242,9 +260,13 @@ def _draw(
     from skelaug import plot
 
     chosen = torch.linspace(0, len(first) - 1, min(_DRAWN, len(first))).long()
-    clips = first[chosen].to("cpu")
-    made = [view[chosen] for view in _views(policy, first, keys)]
-    rows = [(f"#{int(i)}", clips[j], [view[j].to("cpu") for view in made]) for j, i in enumerate(chosen)]
+
+    def shown(batch: SkeletonBatch) -> SkeletonBatch:
+        part = batch[chosen].to("cpu")
+        return part.with_parts(x=fv.pick(part.x, channels))
+
+    clips, made = shown(first), [shown(view) for view in _views(policy, first, keys)]
+    rows = [(f"#{int(i)}", clips[j], [view[j] for view in made]) for j, i in enumerate(chosen)]
     title = "Views, weak to strong (grey: as recorded, blue: left, orange: right)"
     figure = plot.ladder(rows, [name for name, _ in stages(policy)], skeleton, title=title, up=up)
     plot.save(figure, folder / "ladder.png")

@@ -21,14 +21,13 @@ from skelaug.workers import worker_generator
 Array = NDArray[np.floating[Any]]
 
 
-def read(who: str, data: Any, faithful: Any, *, only_coordinates: bool = False) -> Tensor:
+def read(who: str, data: Any, faithful: Any) -> Tensor:
     """The clip as a batch of one, ``(1, C, T, V, M)``: a copy, so that the caller's array is never written to.
 
     Args:
         who: the function, for messages.
         data: the clip.
         faithful: the function's option, which must be a bool.
-        only_coordinates: refuse a clip that has other than 2 or 3 channels.
 
     Raises:
         TypeError: not an array, or not of float16, float32 or float64.
@@ -43,9 +42,18 @@ def read(who: str, data: Any, faithful: Any, *, only_coordinates: bool = False) 
             f"{who}: the clip must be (C, T, V, M) = coordinate, frame, joint, person, at least one of each; "
             f"got shape {data.shape}"
         )
-    if only_coordinates and data.shape[0] not in (2, 3):
-        raise ValueError(f"{who}: the clip must have 2 or 3 coordinates, got shape {data.shape}, (C, T, V, M)")
     return from_numpy(f"{who}: the clip", data, copy=True)[None]
+
+
+def coordinates(who: str, coords: Any, x: Tensor, allowed: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """The channels of a clip that are coordinates: ``coords`` says which, None all.
+
+    Raises:
+        ValueError: there are no such channels, or another number of them than is allowed.
+    """
+    named = check.coordinates(who, coords)
+    named = tuple(range(x.shape[1])) if named is None else named  # a clip's axes are C, T, V, M: no guess at them
+    return check.channels(who, named, x, allowed)
 
 
 def array(x: Tensor) -> Array:

@@ -1,10 +1,9 @@
-"""What the adapters to PYSKL and mmaction2 share: policies by configuration, and scores that go where joints go."""
+"""What the adapters to PYSKL and mmaction2 share: policies by configuration, and scores beside the coordinates."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,38 +13,26 @@ from torch import Tensor
 from skelaug import check
 from skelaug.adapters import Policy, find_policy, find_skeleton, refuse_learnable
 from skelaug.batch import SkeletonBatch
-from skelaug.change import MAPS, Change, apply
-from skelaug.gate import apply_where
+from skelaug.coordinates import with_coords
 from skelaug.members import leaves
-from skelaug.policy import Compose, GrowingPolicy, OneOf, View, acts_on_graph
+from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.presence import Span, infer_presence
 from skelaug.skeleton import Skeleton
-from skelaug.transform import Params, Transform
-from skelaug.workers import worker_generator
+from skelaug.transform import Transform
 
 Array = npt.NDArray[Any]
 Results = dict[str, Any]  # what a pipeline hands from step to step
-_FOLLOWED = (*MAPS, "hide")  # the fields of a change that scores follow
-
-
-@runtime_checkable
-class TellsScores(Protocol):
-    """A transform that says itself what happens to scores, because its params do not."""
-
-    def score_change(self, params: Params) -> Change | None:
-        """Maps and what is hidden; an empty change leaves scores alone, ``None`` has ``op`` run on them."""
-        ...
 
 
 class KeypointPolicy:
-    """One view of a policy on coordinates ``(N, C, T, V, M)``; scores ``(N, S, T, V, M)`` go where the joints go.
+    """One view of a policy, on channels of which the first are coordinates and the others scores.
 
     Args:
         who: the adapter, for messages.
         policy: see :class:`skelaug.compat.pyskl.SkelAug`.
         skeleton: of the data.
         view: of a growing policy.
-        coords: number of leading channels that are coordinates.
+        coords: number of leading channels that are coordinates; None: all of them, 2 or 3.
     """
 
     def __init__(
@@ -60,6 +47,8 @@ class KeypointPolicy:
         self.skeleton = None if skeleton is None else find_skeleton(who, skeleton)
         self.coords = None if coords is None else check.count(who, "coords", coords, low=2)
         self.transform = _choose_view(who, find_policy(who, policy, self.skeleton), view)
+        self._told = {c: with_coords(self.transform, c, who) for c in ((2, 3) if coords is None else (self.coords,))}
+        self.transform = self._told.get(self.coords, self.transform)
         if acts_on_graph(self.transform):
             raise ValueError(
                 f"{who}: the policy acts on the graph, and these pipelines have no place for a graph per sample; leave "
@@ -70,8 +59,8 @@ class KeypointPolicy:
         self.relabels = any(getattr(m, "label_map", None) is not None for m in members)
         self.removes = any(getattr(m, "fill", None) == "remove" for m in members)
 
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The channels ``(N, C, T, V, M)`` that are coordinates, and the others."""
+    def count_coords(self, x: Tensor) -> int:
+        """How many channels of ``x (N, C, T, V, M)`` are coordinates."""
         channels, joints = x.shape[1], x.shape[3]
         if self.skeleton is not None and joints != len(self.skeleton):
             raise ValueError(
@@ -85,67 +74,22 @@ class KeypointPolicy:
             )
         if self.coords is not None and self.coords > channels:
             raise ValueError(f"{self.who}(coords={self.coords}): the keypoints have only {channels} channels")
-        coords = self.coords or channels
-        return x[:, :coords], x[:, coords:]
+        if self.coords is None:
+            check.scores(self.skeleton, x)
+        return self.coords or channels
 
-    def __call__(
-        self, batch: SkeletonBatch, scores: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[SkeletonBatch, Tensor]:
-        """Augment the coordinates; move the scores along."""
-        if not scores.shape[1]:
-            out = self.transform(batch, generator=generator)
-            return out, out.x[:, :0]
-        out, params = self.transform(batch, generator=generator, return_params=True)
-        return out, follow(self.transform, batch.replace(x=scores, label=None), params).x
+    def __call__(self, batch: SkeletonBatch, coords: int) -> SkeletonBatch:
+        """Augment a batch of which so many channels are coordinates."""
+        out: SkeletonBatch = self._told[coords](batch)
+        return out
 
 
-def observed(x: Tensor, scores: Tensor) -> Tensor:
+def observed(x: Tensor, coords: int) -> Tensor:
     """Bool ``(N, T, V, M)``: persons are absent where all their joints are 0, joints where they and their score are."""
-    seen = infer_presence(x)
-    if scores.shape[1]:
-        seen = seen & (x.bool().any(1) | scores.bool().any(1))
+    seen = infer_presence(x[:, :coords])
+    if coords < x.shape[1]:
+        seen = seen & x.bool().any(1)
     return seen.expand(-1, -1, x.shape[3], -1)
-
-
-def follow(transform: Transform, scores: SkeletonBatch, params: Params) -> SkeletonBatch:
-    """Move scores to where ``transform`` moved the joints by these params, and do nothing else to them.
-
-    Frames, joints and persons change place; resampling in time interpolates; what is hidden (masked joints, dropped
-    frames) or removed gets the score 0. Matrices, noise, blur and the like leave scores alone. This is read from the
-    params, so it holds for a transform of yours too: a ``mask`` hides, ``frames`` and the like move. One whose params
-    say neither, but which moves presence, has its op run on the scores, unless it is a :class:`TellsScores`.
-
-    Args:
-        transform: that was applied to the coordinates.
-        scores: ``(N, S, T, V, M)``, with the presence that the coordinates had.
-        params: that it drew.
-    """
-    keep = params.get("apply")
-    if keep is None:
-        return _follow(transform, scores, params)
-    return apply_where(keep, functools.partial(_follow, transform), scores, params)
-
-
-def _follow(transform: Transform, scores: SkeletonBatch, params: Params) -> SkeletonBatch:
-    if isinstance(transform, OneOf):
-        for i, (member, drawn) in enumerate(zip(transform, params["members"], strict=True)):
-            scores = apply_where(params["choice"] == i, functools.partial(follow, member), scores, drawn)
-        return scores
-    if isinstance(transform, Compose | View):
-        for member, drawn in zip(transform, params["members"], strict=True):
-            scores = follow(member, scores, drawn)
-        return scores
-    change = _score_change(transform, params)
-    return transform.op(scores, params) if change is None else apply(scores, change)
-
-
-def _score_change(transform: Transform, params: Params) -> Change | None:
-    """What happens to scores; ``None``: the same that ``op`` does to the coordinates."""
-    if isinstance(transform, TellsScores):
-        return transform.score_change(params)
-    change = Change.of(params).only(*_FOLLOWED)
-    silent = all(getattr(change, name) is None for name in _FOLLOWED)
-    return None if silent and transform.moves_presence else change
 
 
 class Step:
@@ -182,16 +126,17 @@ class Step:
         if not sampled and not 0 <= total <= frames:
             raise ValueError(f"{who}: total_frames is {total}, keypoint has {frames} frames, shape {keypoint.shape}")
 
-        x, scores = view.split(_channels_first(keypoint))
+        x = _channels_first(keypoint)
+        coords = view.count_coords(x)
         if score is not None:
-            scores = torch.cat([scores, _channels_first(score[..., None]).to(scores.dtype)], 1)
-        seen = observed(x, scores)
+            x = torch.cat([x, _channels_first(score[..., None]).to(x.dtype)], 1)
+        seen = observed(x, coords)
         if not sampled:
             seen = seen & (torch.arange(frames) < total)[:, None, None]  # past total_frames there is padding
         label = torch.tensor([_whole(who, results, "label")]) if view.relabels else None
         batch = SkeletonBatch(x, seen, label=label)
         with torch.no_grad():
-            out, moved = view(batch, scores, worker_generator())
+            out = view(batch, coords)
 
         length = out.x.shape[2]
         if not sampled:
@@ -203,7 +148,7 @@ class Step:
                 length = left  # frames that were removed are cut off; in a padded clip they become padding
             if "total_frames" in results:
                 results["total_frames"] = left
-        whole = torch.cat([out.x, moved], 1)[0, :, :length].permute(3, 1, 2, 0).numpy()
+        whole = out.x[0, :, :length].permute(3, 1, 2, 0).numpy()
         if score is not None:
             results["keypoint_score"] = np.ascontiguousarray(whole[..., -1], dtype=score.dtype)
             whole = whole[..., :-1]

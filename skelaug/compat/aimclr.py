@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 
-def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array:
+def shear(data_numpy: Array, r: float = 0.5, *, coords: Any = None, faithful: bool = False) -> Array:
     """Shear the body: each coordinate gains a share of each other one.
 
     Drawn per clip: the shares, six in 3D and two in 2D, U(-r, r).
@@ -61,6 +61,7 @@ def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array
     Args:
         data_numpy: ``(C, T, V, M)``, two or three coordinates.
         r: largest share, ≥ 0.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
         faithful: no difference; both forms are the original's distribution.
 
     Raises:
@@ -72,9 +73,11 @@ def shear(data_numpy: Array, r: float = 0.5, *, faithful: bool = False) -> Array
         >>> y.shape, y.dtype
         ((3, 50, 25, 2), dtype('float32'))
     """
-    x = clips.read("aimclr.shear", data_numpy, faithful, only_coordinates=True)
-    r, c = check.number("aimclr.shear", "r", r, low=0), x.shape[1]
-    return clips.array(fs.linear(x, fs.shear_matrix(clips.uniform(-r, r, c * (c - 1)))))
+    x = clips.read("aimclr.shear", data_numpy, faithful)
+    channels = clips.coordinates("aimclr.shear", coords, x, (2, 3))
+    r, c = check.number("aimclr.shear", "r", r, low=0), len(channels)
+    sheared = fs.linear(fv.pick(x, channels), fs.shear_matrix(clips.uniform(-r, r, c * (c - 1))))
+    return clips.array(fv.put(x, sheared, channels))
 
 
 def temperal_crop(data_numpy: Array, temperal_padding_ratio: int = 6, *, faithful: bool = False) -> Array:
@@ -150,26 +153,35 @@ def random_time_flip(seq: Array, p: float = 0.5, *, faithful: bool = False) -> A
     return clips.array(x)
 
 
-def random_rotate(seq: Array, *, faithful: bool = False) -> Array:
+def random_rotate(seq: Array, *, coords: Any = None, faithful: bool = False) -> Array:
     """Rotate about x, then y, then z: far about one of them, a little about the other two.
 
     Drawn per clip: the main axis, and the angles: U(-30°, 30°) about it, U(-1°, 1°) about the others.
 
     Args:
         seq: ``(C, T, V, M)``, two or three coordinates.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
         faithful: one-sided angles, clockwise against the axis: right-handed U(-30°, 0°) and U(-1°, 0°).
     """
-    x = clips.read("aimclr.random_rotate", seq, faithful, only_coordinates=True)
-    if x.shape[1] == 2:
+    x = clips.read("aimclr.random_rotate", seq, faithful)
+    channels = clips.coordinates("aimclr.random_rotate", coords, x, (2, 3))
+    if len(channels) == 2:
         angles = clips.uniform(-30, 0 if faithful else 30)
     else:
         angles = clips.uniform(-1, 0 if faithful else 1, 3)
         angles[0, clips.integer(0, 2)] *= 30
-    return clips.array(fs.linear(x, fs.rotation_matrix(angles.deg2rad_())))
+    turned = fs.linear(fv.pick(x, channels), fs.rotation_matrix(angles.deg2rad_()))
+    return clips.array(fv.put(x, turned, channels))
 
 
 def gaus_noise(
-    data_numpy: Array, mean: float = 0, std: float = 0.01, p: float = 0.5, *, faithful: bool = False
+    data_numpy: Array,
+    mean: float = 0,
+    std: float = 0.01,
+    p: float = 0.5,
+    *,
+    coords: Any = None,
+    faithful: bool = False,
 ) -> Array:
     """Add independent Gaussian noise to every coordinate of every joint.
 
@@ -180,6 +192,7 @@ def gaus_noise(
         mean: of the noise, in the units of the data.
         std: its standard deviation, in the units of the data.
         p: probability.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
         faithful: on absent people and padded frames too, which become clouds about the origin. By default on those
             who are there.
 
@@ -189,30 +202,34 @@ def gaus_noise(
     mean = check.number("aimclr.gaus_noise", "mean", mean)
     std = check.number("aimclr.gaus_noise", "std", std, low=0)
     x, applied = _read_and_draw("gaus_noise", data_numpy, faithful, p)
+    channels = clips.coordinates("aimclr.gaus_noise", coords, x)
     if applied:
-        noise = clips.normal(x.shape).mul_(std).add_(mean)
-        x = fv.add_noise(x, noise, clips.presence(x, everybody=faithful))
+        part = fv.pick(x, channels)
+        noise = clips.normal(part.shape).mul_(std).add_(mean)
+        x = fv.put(x, fv.add_noise(part, noise, clips.presence(x, everybody=faithful)), channels)
     return clips.array(x)
 
 
-def gaus_filter(data_numpy: Array, *, faithful: bool = False) -> Array:
+def gaus_filter(data_numpy: Array, *, coords: Any = None, faithful: bool = False) -> Array:
     """Blur along time with 15 Gaussian weights.
 
     Drawn per clip: whether (half of the time), and the width, sigma U(0.1, 2) frames.
 
     Args:
         data_numpy: ``(C, T, V, M)``.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
         faithful: weights that add up to 1 … 5 and enlarge the body as much, zeros beyond the ends, and smears of the
             present into absent frames. By default weights that add up to 1 over the frames where the person is there.
     """
     x, applied = _read_and_draw("gaus_filter", data_numpy, faithful, 0.5)
+    channels = clips.coordinates("aimclr.gaus_filter", coords, x)
     if applied:
-        kernel = ft.blur_kernel(clips.uniform(0.1, 2)[0], 15)
-        x = ft.blur_frames(x, kernel, clips.presence(x, everybody=faithful), normalize=not faithful)
+        kernel, seen = ft.blur_kernel(clips.uniform(0.1, 2)[0], 15), clips.presence(x, everybody=faithful)
+        x = fv.put(x, ft.blur_frames(fv.pick(x, channels), kernel, seen, normalize=not faithful), channels)
     return clips.array(x)
 
 
-def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> Array:
+def axis_mask(data_numpy: Array, p: float = 0.5, *, coords: Any = None, faithful: bool = False) -> Array:
     """Set one coordinate to 0.
 
     Drawn per clip: whether, and which.
@@ -220,14 +237,16 @@ def axis_mask(data_numpy: Array, p: float = 0.5, *, faithful: bool = False) -> A
     Args:
         data_numpy: ``(C, T, V, M)``.
         p: probability.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
         faithful: no difference; both forms are the original's distribution.
 
     Raises:
         ValueError: ``p`` is no probability.
     """
     x, applied = _read_and_draw("axis_mask", data_numpy, faithful, p)
+    channels = clips.coordinates("aimclr.axis_mask", coords, x)
     if applied:
-        x[:, clips.integer(0, x.shape[1] - 1)] = 0
+        x[:, channels[clips.integer(0, len(channels) - 1)]] = 0
     return clips.array(x)
 
 
@@ -235,7 +254,7 @@ def with_options(**options: Any) -> SimpleNamespace:
     """These functions with options fixed, for a feeder that calls them as the original does.
 
     Args:
-        **options: ``faithful`` and ``skeleton``; each goes to the functions that take it.
+        **options: ``faithful``, ``coords`` and ``skeleton``; each goes to the functions that take it.
 
     Raises:
         TypeError: an option that no function takes.

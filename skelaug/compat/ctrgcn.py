@@ -39,6 +39,7 @@ from skelaug.compat import _clips as clips
 from skelaug.compat._clips import Array
 from skelaug.functional import space as fs
 from skelaug.functional import time as ft
+from skelaug.functional import values as fv
 
 __all__ = [
     "auto_pading",
@@ -140,7 +141,7 @@ def _crop_resize_released(x: Tensor, valid: int, low: float, high: float | None,
     return resized.view(n, c, v, m, window).permute(0, 1, 4, 2, 3)
 
 
-def random_rot(data_numpy: Array, theta: float = 0.3, *, faithful: bool = False) -> Tensor:
+def random_rot(data_numpy: Array, theta: float = 0.3, *, coords: Any = None, faithful: bool = False) -> Tensor:
     """Rotate about x, then y, then z.
 
     Drawn per clip: the three angles, U(-theta, theta); in 2D one.
@@ -148,6 +149,7 @@ def random_rot(data_numpy: Array, theta: float = 0.3, *, faithful: bool = False)
     Args:
         data_numpy: ``(C, T, V, M)``, two or three coordinates.
         theta: largest angle in radians, ≥ 0.
+        coords: channels that are coordinates: a number of leading ones, or indices; None: all.
         faithful: no difference; both forms are the original's distribution, whose opposite sense the symmetric angles
             make up for.
 
@@ -158,10 +160,11 @@ def random_rot(data_numpy: Array, theta: float = 0.3, *, faithful: bool = False)
     Raises:
         ValueError: ``theta`` < 0.
     """
-    x = clips.read("ctrgcn.random_rot", data_numpy, faithful, only_coordinates=True)
+    x = clips.read("ctrgcn.random_rot", data_numpy, faithful)
+    channels = clips.coordinates("ctrgcn.random_rot", coords, x, (2, 3))
     theta = check.number("ctrgcn.random_rot", "theta", theta, low=0)
-    angles = clips.uniform(-theta, theta, 3 if x.shape[1] == 3 else 1)
-    return fs.linear(x, fs.rotation_matrix(angles))[0]
+    angles = clips.uniform(-theta, theta, 3 if len(channels) == 3 else 1)
+    return fv.put(x, fs.linear(fv.pick(x, channels), fs.rotation_matrix(angles)), channels)[0]
 
 
 def random_move(
@@ -309,7 +312,7 @@ def with_options(**options: Any) -> SimpleNamespace:
     """These functions with options fixed, for a feeder that calls them as the original does.
 
     Args:
-        **options: ``faithful``.
+        **options: ``faithful`` and ``coords``; each goes to the functions that take it.
 
     Raises:
         TypeError: an option that no function takes.

@@ -40,6 +40,7 @@ class AugmentColumn:
         column: name of the column.
         layout: axes of a clip, such as ``"TVC"`` for one person.
         sizes: see :class:`skelaug.AugmentBatch`.
+        coords: see :class:`skelaug.AugmentBatch`.
 
     Raises:
         TypeError: the policy acts on the graph.
@@ -61,12 +62,13 @@ class AugmentColumn:
         column: str = "keypoint",
         layout: str = "CTVM",
         sizes: Mapping[str, int] | None = None,
+        coords: Any = None,
     ) -> None:
         self.column = of_type("AugmentColumn", "column", column, str, "the name of a column")
         # Rows are clips without an N, which comes first in the batch.
         of_type("AugmentColumn", "layout", layout, str, "a string such as 'CTVM'")
         self.layout = layout.replace("N", "")
-        self.augment = AugmentBatch(policy, skeleton, layout=f"N{self.layout}", sizes=sizes)
+        self.augment = AugmentBatch(policy, skeleton, layout=f"N{self.layout}", sizes=sizes, coords=coords)
         mend = "wrap the model in skelaug.Augment"
         refuse_learnable("AugmentColumn", self.augment.policy, "nobody trains in a data set", mend)
         if acts_on_graph(self.augment.policy):

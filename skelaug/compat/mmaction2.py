@@ -109,7 +109,8 @@ class SkelAugDataPreprocessor(BaseDataPreprocessor):  # type: ignore[misc]
         return (inputs if isinstance(inputs, Tensor) else torch.stack(clips)).float()
 
     def _augment(self, inputs: Tensor) -> Tensor:
-        coords, scores = self._view.split(inputs.flatten(0, 1).permute(0, 4, 2, 3, 1))
-        out, moved = self._view(SkeletonBatch(coords, observed(coords, scores)), scores)
-        whole = (torch.cat([out.x, moved], 1) if moved.shape[1] else out.x).permute(0, 4, 2, 3, 1)
+        x = inputs.flatten(0, 1).permute(0, 4, 2, 3, 1)
+        coords = self._view.count_coords(x)
+        out = self._view(SkeletonBatch(x, observed(x, coords)), coords)
+        whole = out.x.permute(0, 4, 2, 3, 1)
         return whole.reshape(*inputs.shape[:2], *whole.shape[1:]).contiguous()

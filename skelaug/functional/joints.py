@@ -14,6 +14,8 @@ __all__ = [
     "bone",
     "clear_absent",
     "fill_joints",
+    "lower_end",
+    "lower_frame",
     "motion",
     "over_joints",
     "over_persons",
@@ -153,6 +155,31 @@ def bone(x: Tensor, parents: Sequence[int], mask: Tensor | None = None) -> tuple
         return bones, mask
     both = mask & mask.index_select(2, index)
     return clear_absent(bones, both), both
+
+
+def lower_end(x: Tensor, parents: Sequence[int], mask: Tensor | None = None) -> Tensor:
+    """The lower of each joint's value and its parent's: the score of a bone from the scores of its ends.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        parents: parent of each joint, V of them; the root is its own.
+        mask: what is observed of the bones; the rest becomes 0.
+    """
+    lower = torch.minimum(x, take_joints(x, constant(parents, x.device).expand(x.shape[0], -1)))
+    return lower if mask is None else clear_absent(lower, mask)
+
+
+def lower_frame(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The lower of this frame's value and the next one's: the score of a :func:`motion`, 0 where that is 0.
+
+    Args:
+        x: ``(N, C, T, V, M)``.
+        mask: what is present.
+    """
+    lower = torch.minimum(x[:, :, 1:], x[:, :, :-1])
+    if mask is not None:
+        lower = clear_absent(lower, mask[:, 1:] & mask[:, :-1])
+    return torch.cat([lower, torch.zeros_like(x[:, :, :1])], 2)
 
 
 def motion(x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -70,6 +70,8 @@ def _fold(op: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
 
 def pick(x: Tensor, coords: tuple[int, ...]) -> Tensor:
     """The channels ``coords`` of ``x (N, C, T, V, M)``; a view where it can be."""
+    if coords == tuple(range(x.shape[1])):
+        return x
     if coords == tuple(range(len(coords))):
         return x[:, : len(coords)]
     return torch.stack([x[:, c] for c in coords], 1)

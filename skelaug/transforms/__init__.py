@@ -38,7 +38,9 @@ def _wrong_plugin(name: str, plugin: Any) -> str | None:
 
 
 # The names in skelaug.policy are also types of a configuration, so no other package may take them.
-registry = plugins.Registry("transforms", {*__all__, "Compose", "OneOf", "GrowingPolicy", "View"}, _wrong_plugin)
+registry = plugins.Registry(
+    "transforms", {*__all__, "Compose", "OneOf", "OnCoordinates", "GrowingPolicy", "View"}, _wrong_plugin
+)
 
 if not TYPE_CHECKING:  # a type checker would take any name for a transform
     __getattr__ = registry.attribute

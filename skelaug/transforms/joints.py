@@ -42,6 +42,7 @@ class JointMask(Transform):
         fill: a number; ``"token"``, one learnable scalar that starts at 0 and trains through this branch; or
             ``"mean"``, the mean of the person's observed joints in the frame.
         p: probability per sample.
+        coords: channels that are coordinates and get ``fill``; a masked joint's others become 0.
 
     Source: HiCLR (AAAI 2023), ratio 0.1 (whose code shares one mask over the batch).
 
@@ -62,6 +63,7 @@ class JointMask(Transform):
         per: str = "frame",
         fill: float | str = 0.0,
         p: float = 1.0,
+        coords: Any = None,
     ) -> None:
         super().__init__(p)
         self.ratio = ratio
@@ -69,7 +71,7 @@ class JointMask(Transform):
         self.per = check.choice("JointMask", "per", per, ("frame", "sequence"))
         if per == "sequence":
             self.shapes = "mask: bool N 1 V"
-        self.fill = check_fill("JointMask", fill)
+        self.fill, self.coords = check_fill("JointMask", fill), check.coordinates("JointMask", coords)
         self.token = nn.Parameter(torch.zeros((), dtype=torch.float32, device="cpu")) if fill == "token" else None
         self.linear = fill == 0
 
@@ -78,7 +80,7 @@ class JointMask(Transform):
         return {"mask": choose(rng, how_many(rng, self._range, joints), frames, joints)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return hide(batch, params["mask"], self.fill, self.token)
+        return hide("JointMask", batch, params["mask"], self.fill, self.token, self.coords)
 
 
 @final
@@ -93,6 +95,7 @@ class LimbMask(Transform):
         limbs: how many.
         fill: a number, ``"token"`` or ``"mean"``, as in :class:`JointMask`.
         p: probability per sample.
+        coords: channels that are coordinates and get ``fill``; a masked joint's others become 0.
 
     Source: HYSP; ProtoGCN's part drop.
 
@@ -106,13 +109,15 @@ class LimbMask(Transform):
     linear = True
     shapes = "mask: bool N 1 V"
 
-    def __init__(self, skeleton: Skeleton | str, limbs: int = 1, fill: float | str = 0.0, p: float = 1.0) -> None:
+    def __init__(
+        self, skeleton: Skeleton | str, limbs: int = 1, fill: float | str = 0.0, p: float = 1.0, coords: Any = None
+    ) -> None:
         super().__init__(p)
         skeleton = self.skeleton = check.limbed("LimbMask", skeleton)
         parts = [joints for name, joints in skeleton.limbs.items() if name != "trunk"] or list(skeleton.limbs.values())
         self.limbs = check.choice("LimbMask", "limbs", limbs, range(1, len(parts) + 1))
         self._table = [[joint in part for joint in range(len(skeleton))] for part in parts]
-        self.fill = check_fill("LimbMask", fill)
+        self.fill, self.coords = check_fill("LimbMask", fill), check.coordinates("LimbMask", coords)
         self.token = nn.Parameter(torch.zeros((), dtype=torch.float32, device="cpu")) if fill == "token" else None
         self.linear = fill == 0
 
@@ -122,7 +127,7 @@ class LimbMask(Transform):
         return {"mask": (chosen[..., None] & table).any(2)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return hide(batch, params["mask"], self.fill, self.token)
+        return hide("LimbMask", batch, params["mask"], self.fill, self.token, self.coords)
 
 
 @final
@@ -137,6 +142,7 @@ class JointTimeMask(Transform):
         frames: share of the valid frames; a pair draws it per sample.
         fill: a number, ``"token"`` or ``"mean"``, as in :class:`JointMask`.
         p: probability per sample.
+        coords: channels that are coordinates and get ``fill``; a masked joint's others become 0.
 
     Source: after SkateFormer's drop_joint (5 … 15 of 25 joints in 16 … 32 of 64 frames, there scattered).
 
@@ -155,12 +161,13 @@ class JointTimeMask(Transform):
         frames: float | tuple[float, float] = (0.25, 0.5),
         fill: float | str = 0.0,
         p: float = 1.0,
+        coords: Any = None,
     ) -> None:
         super().__init__(p)
         self.joints, self.frames = joints, frames
         self._joints = check.span("JointTimeMask", "joints", joints, low=0, high=1, single="fixed")
         self._frames = check.span("JointTimeMask", "frames", frames, low=0, high=1, single="fixed")
-        self.fill = check_fill("JointTimeMask", fill)
+        self.fill, self.coords = check_fill("JointTimeMask", fill), check.coordinates("JointTimeMask", coords)
         self.token = nn.Parameter(torch.zeros((), dtype=torch.float32, device="cpu")) if fill == "token" else None
         self.linear = fill == 0
 
@@ -176,7 +183,7 @@ class JointTimeMask(Transform):
         return {"mask": during[..., None] & choose(rng, how_many(rng, self._joints, v), 1, v)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return hide(batch, params["mask"], self.fill, self.token)
+        return hide("JointTimeMask", batch, params["mask"], self.fill, self.token, self.coords)
 
 
 @final
@@ -328,13 +335,27 @@ def check_fill(who: str, fill: float | str) -> float | str:
     return check.number(who, "fill", fill)
 
 
-def hide(batch: SkeletonBatch, chosen: Tensor, fill: float | str, token: Tensor | None) -> SkeletonBatch:
-    """Fill the chosen joints of everybody who is present."""
-    value = token if token is not None else fill if isinstance(fill, float) else mean_joint(batch)
-    return batch.with_parts(x=fj.fill_joints(batch.x, chosen, value, batch.seen))
+def hide(
+    who: str,
+    batch: SkeletonBatch,
+    chosen: Tensor,
+    fill: float | str,
+    token: Tensor | None,
+    coords: tuple[int, ...] | None,
+) -> SkeletonBatch:
+    """Fill the chosen joints of everybody who is present; channels that are no coordinates become 0."""
+    x = batch.x
+    if fill == 0:
+        return batch.with_parts(x=fj.fill_joints(x, chosen, 0.0))
+    channels = check.channels(who, coords, x)
+    part = fv.pick(x, channels)
+    value = token if token is not None else fill if isinstance(fill, float) else mean_joint(part, batch.mask)
+    filled = fj.fill_joints(part, chosen, value, batch.seen)
+    rest = x if len(channels) == x.shape[1] else fj.fill_joints(x, chosen, 0.0)
+    return batch.with_parts(x=fv.put(rest, filled, channels))
 
 
-def mean_joint(batch: SkeletonBatch) -> Tensor:
+def mean_joint(x: Tensor, mask: Tensor) -> Tensor:
     """The mean of each person's observed joints, ``(N, C, T, 1, M)``, at least float32."""
-    x = batch.x.to(torch.promote_types(batch.x.dtype, torch.float32))
-    return x.sum(3, keepdim=True) / batch.mask[:, None].sum(3, keepdim=True).clamp(min=1)
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    return x.sum(3, keepdim=True) / mask[:, None].sum(3, keepdim=True).clamp(min=1)

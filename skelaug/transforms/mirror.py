@@ -32,6 +32,7 @@ class Mirror(Transform):
             SkeletonBatch with labels.
         p: probability per sample.
         coords: channels that are coordinates.
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Raises:
         ValueError: ``label_map`` is given, but the data has no labels.
@@ -55,11 +56,13 @@ class Mirror(Transform):
         label_map: Mapping[int, int] | None = None,
         p: float = 0.5,
         coords: Any = None,
+        vectors: Any = None,
     ) -> None:
         super().__init__(p)
         self.skeleton = check.sided("Mirror", skeleton, "negates the axis alone")
         self.axis = check.choice("Mirror", "axis", axis, tuple(_AXES))
         self.coords = check.coordinates("Mirror", coords)
+        self.vectors = check.vectors("Mirror", vectors, self.coords)
         self.label_map = None if label_map is None else check_label_map(label_map)
         self.linear = label_map is None  # a change holds no labels
 
@@ -89,6 +92,7 @@ class NegateAxis(Transform):
         axis: ``"x"``, ``"y"`` or ``"z"``.
         p: probability per sample.
         coords: channels that are coordinates.
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Example:
         >>> NegateAxis("x", p=1.0)(torch.ones(1, 3, 1, 1, 1)).flatten()
@@ -98,10 +102,11 @@ class NegateAxis(Transform):
     linear = True
     shapes = "matrix: N D"
 
-    def __init__(self, axis: str = "x", p: float = 0.5, coords: Any = None) -> None:
+    def __init__(self, axis: str = "x", p: float = 0.5, coords: Any = None, vectors: Any = None) -> None:
         super().__init__(p)
         self.axis = check.choice("NegateAxis", "axis", axis, tuple(_AXES))
         self.coords = check.coordinates("NegateAxis", coords)
+        self.vectors = check.vectors("NegateAxis", vectors, self.coords)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         return {"matrix": factors("NegateAxis", self.axis, -1.0, self.coords, batch)}
@@ -147,6 +152,7 @@ class AxisMask(Transform):
         axis: ``"x"``, ``"y"`` or ``"z"`` (the first, second, third coordinate); ``None`` draws one.
         p: probability per sample.
         coords: channels that are coordinates.
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Source: AimCLR; HiCLR.
 
@@ -159,10 +165,11 @@ class AxisMask(Transform):
     linear = True
     shapes = "matrix: N D"
 
-    def __init__(self, axis: str | None = None, p: float = 0.5, coords: Any = None) -> None:
+    def __init__(self, axis: str | None = None, p: float = 0.5, coords: Any = None, vectors: Any = None) -> None:
         super().__init__(p)
         self.axis = check.choice("AxisMask", "axis", axis, (None, *_AXES))
         self.coords = check.coordinates("AxisMask", coords)
+        self.vectors = check.vectors("AxisMask", vectors, self.coords)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         if self.axis is not None:

@@ -91,6 +91,7 @@ class Align(Transform):
             other, turns it away; for shoulders per frame, in 3D.
         p: probability per sample.
         coords: channels that are coordinates (2 or 3 of them).
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Where a person's joints are not observed in a frame, it is turned as in the last frame in which they were, before
     the first such frame as in that. A person whose joints are never observed, or lie in one place, is not turned.
@@ -120,6 +121,7 @@ class Align(Transform):
         released: bool = False,
         p: float = 1.0,
         coords: Any = None,
+        vectors: Any = None,
     ) -> None:
         super().__init__(p)
         skeleton = self.skeleton = check.skeleton("Align", skeleton)
@@ -127,6 +129,7 @@ class Align(Transform):
         self.per = check.choice("Align", "per", per, ("frame", "clip"))
         self.released = check.choice("Align", "released", released, (True, False))
         self.coords = check.coordinates("Align", coords)
+        self.vectors = check.vectors("Align", vectors, self.coords)
         for role in dict.fromkeys(("shoulders", by)):
             if getattr(skeleton, role) is None:
                 raise ValueError(
@@ -140,9 +143,11 @@ class Align(Transform):
             )
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        coords = check.channels("Align", self.coords, batch.x, (2, 3))
-        part = fv.pick(batch.x, coords)
-        return batch.with_parts(x=fv.put(batch.x, fs.turn(part, self._matrix(part, batch)), coords))
+        x, turned = batch.x, check.groups("Align", self.coords, self.vectors, batch.x, (2, 3))
+        matrix = self._matrix(fv.pick(x, turned[0]), batch)
+        for channels in turned:
+            x = fv.put(x, fs.turn(fv.pick(x, channels), matrix), channels)
+        return batch.with_parts(x=x)
 
     def _matrix(self, part: Tensor, batch: SkeletonBatch) -> Tensor:
         """``(N, d, d, T or 1, M or 1)``."""
@@ -184,6 +189,7 @@ class Normalize(Transform):
         size: wanted.
         p: probability per sample.
         coords: channels that are coordinates.
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Example:
         >>> Normalize()(torch.randn(8, 3, 50, 25, 2)).shape
@@ -192,18 +198,20 @@ class Normalize(Transform):
 
     shapes = ""
 
-    def __init__(self, size: float = 1.0, p: float = 1.0, coords: Any = None) -> None:
+    def __init__(self, size: float = 1.0, p: float = 1.0, coords: Any = None, vectors: Any = None) -> None:
         super().__init__(p)
         self.size = check.number("Normalize", "size", size, low=1e-6)
         self.coords = check.coordinates("Normalize", coords)
+        self.vectors = check.vectors("Normalize", vectors, self.coords)
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        coords = check.channels("Normalize", self.coords, batch.x)
-        part = fv.pick(batch.x, coords)
-        size = fv.body_size(part, batch.seen)
+        x, scaled = batch.x, check.groups("Normalize", self.coords, self.vectors, batch.x)
+        size = fv.body_size(fv.pick(x, scaled[0]), batch.seen)
         mean = size.sum(1) / (size > 0).sum(1).clamp(min=1)
         factor = torch.where(mean > 0, self.size / torch.where(mean > 0, mean, 1), 1)
-        return batch.with_parts(x=fv.put(batch.x, part * factor.to(part.dtype).view(-1, 1, 1, 1, 1), coords))
+        for channels in scaled:
+            x = fv.put(x, fv.pick(x, channels) * factor.to(x.dtype).view(-1, 1, 1, 1, 1), channels)
+        return batch.with_parts(x=x)
 
 
 @final

@@ -3,7 +3,8 @@
 Convention, here and for every transform with ``coords``: coordinates are column vectors ``y = A x`` in a right-handed
 frame; constructors take degrees; a positive angle rotates counter-clockwise seen against the axis. ``coords`` names the
 channels that are coordinates: ``None`` for all, a number of leading channels, or indices. The other channels (a score,
-say) are never touched.
+say) are never touched. ``vectors``, beside ``coords``, names groups of as many channels (a velocity, a normal) that a
+matrix turns as it turns the coordinates; nothing shifts them. ``Rotate(30, coords=3, vectors=(3, 4, 5))`` turns both.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Shear(Transform):
         amount: a number a draws from U(-a, a); a pair from U(low, high). 1 and above can mirror a body.
         p: probability per sample.
         coords: channels that are coordinates (2 or 3 of them).
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Source: Rao et al. 2021; HiCLR (AAAI 2023) uses 0.5.
 
@@ -47,9 +49,12 @@ class Shear(Transform):
     linear = True
     shapes = "matrix: N D D"
 
-    def __init__(self, amount: float | tuple[float, float] = 0.5, p: float = 1.0, coords: Any = None) -> None:
+    def __init__(
+        self, amount: float | tuple[float, float] = 0.5, p: float = 1.0, coords: Any = None, vectors: Any = None
+    ) -> None:
         super().__init__(p)
         self.amount, self.coords = amount, check.coordinates("Shear", coords)
+        self.vectors = check.vectors("Shear", vectors, self.coords)
         self._amount = check.span("Shear", "amount", amount)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
@@ -72,6 +77,7 @@ class Rotate(Transform):
         minor: for ``axes="main"``, the angles of the other two axes.
         p: probability per sample.
         coords: channels that are coordinates (2 or 3 of them).
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Source: ``"main"`` is AimCLR's and HiCLR's, whose code draws U(0, 30) and U(0, 1) degrees in the left-handed sense:
     ``Rotate((-30, 0), "main", minor=(-1, 0))`` here.
@@ -91,9 +97,11 @@ class Rotate(Transform):
         minor: float | tuple[float, float] = 1.0,
         p: float = 1.0,
         coords: Any = None,
+        vectors: Any = None,
     ) -> None:
         super().__init__(p)
         self.degrees, self.minor, self.coords = degrees, minor, check.coordinates("Rotate", coords)
+        self.vectors = check.vectors("Rotate", vectors, self.coords)
         self.axes = check.choice("Rotate", "axes", axes, ("xyz", "main", *_AXES))
         self._degrees = check.span("Rotate", "degrees", degrees)
         self._minor = check.span("Rotate", "minor", minor)
@@ -126,6 +134,7 @@ class Scale(Transform):
         per_axis: draw a factor for each axis.
         p: probability per sample.
         coords: channels that are coordinates.
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Source: PYSKL's RandomScale (per axis, ±0.1 … 0.2).
 
@@ -137,9 +146,17 @@ class Scale(Transform):
     linear = True
     shapes = "matrix: N D"
 
-    def __init__(self, factor: tuple[float, float], per_axis: bool = False, p: float = 1.0, coords: Any = None) -> None:
+    def __init__(
+        self,
+        factor: tuple[float, float],
+        per_axis: bool = False,
+        p: float = 1.0,
+        coords: Any = None,
+        vectors: Any = None,
+    ) -> None:
         super().__init__(p)
         self.factor, self.coords = factor, check.coordinates("Scale", coords)
+        self.vectors = check.vectors("Scale", vectors, self.coords)
         self._range = check.span("Scale", "factor", factor, low=0, single="none")
         self.per_axis = check.choice("Scale", "per_axis", per_axis, (True, False))
 
@@ -193,6 +210,7 @@ class RandomMove(Transform):
         nodes: number of moments, at least 2.
         p: probability per sample.
         coords: channels that are coordinates (2 or 3 of them).
+        vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
 
     Source: ST-GCN's ``random_move``, which draws from lists of these extremes; absent people stay absent here.
 
@@ -211,6 +229,7 @@ class RandomMove(Transform):
         nodes: int = 2,
         p: float = 1.0,
         coords: Any = None,
+        vectors: Any = None,
     ) -> None:
         super().__init__(p)
         self.degrees, self.scale, self.shift = degrees, scale, shift
@@ -219,6 +238,7 @@ class RandomMove(Transform):
         self._shift = check.span("RandomMove", "shift", shift)
         self.nodes = check.count("RandomMove", "nodes", nodes, low=2)
         self.coords = check.coordinates("RandomMove", coords)
+        self.vectors = check.vectors("RandomMove", vectors, self.coords)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         turn = tuple(math.radians(degrees) for degrees in self._degrees)
@@ -229,9 +249,11 @@ class RandomMove(Transform):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x = batch.x
-        coords = check.channels("RandomMove", self.coords, x, (2, 3))
         c, s = params["linear"].to(x.dtype)[..., None, None].unbind(1)
-        plane = fv.pick(x, coords[:2])
-        moved = torch.stack([c * plane[:, 0] - s * plane[:, 1], s * plane[:, 0] + c * plane[:, 1]], 1)
-        moved = fv.add(moved.add_(0.0), params["shift"][..., None, None], batch.seen)
-        return batch.with_parts(x=fv.put(x, moved, coords[:2]))
+        for channels in check.groups("RandomMove", self.coords, self.vectors, x, (2, 3)):
+            plane = fv.pick(x, channels[:2])
+            moved = torch.stack([c * plane[:, 0] - s * plane[:, 1], s * plane[:, 0] + c * plane[:, 1]], 1).add_(0.0)
+            if channels not in (self.vectors or ()):
+                moved = fv.add(moved, params["shift"][..., None, None], batch.seen)
+            x = fv.put(x, moved, channels[:2])
+        return batch.with_parts(x=x)

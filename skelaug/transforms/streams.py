@@ -1,13 +1,17 @@
-"""The streams that encoders see beside the joints: bones, motion, and the motion of bones."""
+"""The streams that encoders see beside the joints: bones, motion, and the motion of bones.
+
+Coordinates are subtracted. Another channel, a score, becomes the lower of the two that it stands for: of a bone's ends,
+of a motion's frames.
+"""
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.change import Change
 from skelaug.functional import joints as fj
+from skelaug.functional import values as fv
 from skelaug.presence import Presence
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -21,6 +25,7 @@ class Bone(Transform):
 
     Args:
         skeleton: whose parents are meant.
+        coords: channels that are coordinates.
 
     Source: 2s-AGCN (CVPR 2019).
 
@@ -34,21 +39,21 @@ class Bone(Transform):
     moves_presence = True
     shapes = ""
 
-    def __init__(self, skeleton: Skeleton | str) -> None:
+    def __init__(self, skeleton: Skeleton | str, coords: Any = None) -> None:
         super().__init__()
         self.skeleton = check.skeleton("Bone", skeleton)
+        self.coords = check.coordinates("Bone", coords)
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return bones(batch, self.skeleton)
-
-    def score_change(self, params: Params) -> Change:
-        """No score moves: a bone is absent where an end is, and has the score of its joint elsewhere."""
-        return Change()
+        return bones(batch, self.skeleton, check.channels("Bone", self.coords, batch.x))
 
 
 @final
 class Motion(Transform):
     """The motion stream: the next frame minus this one, 0 in the last frame and next to absence. Nothing is drawn.
+
+    Args:
+        coords: channels that are coordinates.
 
     Source: 2s-AGCN, AimCLR, HiCLR.
 
@@ -60,11 +65,12 @@ class Motion(Transform):
 
     shapes = ""
 
-    def __init__(self) -> None:
+    def __init__(self, coords: Any = None) -> None:
         super().__init__()
+        self.coords = check.coordinates("Motion", coords)
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return batch.with_parts(x=fj.motion(batch.x, batch.seen))
+        return motions(batch, check.channels("Motion", self.coords, batch.x))
 
 
 @final
@@ -73,6 +79,7 @@ class BoneMotion(Transform):
 
     Args:
         skeleton: whose parents are meant.
+        coords: channels that are coordinates.
 
     Example:
         >>> import torch
@@ -84,22 +91,29 @@ class BoneMotion(Transform):
     moves_presence = True
     shapes = ""
 
-    def __init__(self, skeleton: Skeleton | str) -> None:
+    def __init__(self, skeleton: Skeleton | str, coords: Any = None) -> None:
         super().__init__()
         self.skeleton = check.skeleton("BoneMotion", skeleton)
+        self.coords = check.coordinates("BoneMotion", coords)
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        batch = bones(batch, self.skeleton)
-        return batch.with_parts(x=fj.motion(batch.x, batch.seen))
-
-    def score_change(self, params: Params) -> Change:
-        """No score moves: a bone is absent where an end is, and has the score of its joint elsewhere."""
-        return Change()
+        coords = check.channels("BoneMotion", self.coords, batch.x)
+        return motions(bones(batch, self.skeleton, coords), coords)
 
 
-def bones(batch: SkeletonBatch, skeleton: Skeleton | None) -> SkeletonBatch:
-    """Each joint minus its parent; a bone is observed if both its ends are."""
+def bones(batch: SkeletonBatch, skeleton: Skeleton | None, coords: tuple[int, ...]) -> SkeletonBatch:
+    """Each joint minus its parent; a bone is observed if both its ends are, and has the lower of their scores."""
     assert skeleton is not None
-    x, seen = fj.bone(batch.x, skeleton.parents, batch.seen)
+    x, seen = fj.bone(fv.pick(batch.x, coords), skeleton.parents, batch.seen)
     assert seen is not None
+    if len(coords) < batch.x.shape[1]:
+        x = fv.put(fj.lower_end(batch.x, skeleton.parents, seen), x, coords)
     return batch.with_parts(x=x, observed=batch.observed if seen is batch.seen else Presence.of(seen))
+
+
+def motions(batch: SkeletonBatch, coords: tuple[int, ...]) -> SkeletonBatch:
+    """The next frame minus this one, with the lower of their scores."""
+    x = fj.motion(fv.pick(batch.x, coords), batch.seen)
+    if len(coords) < batch.x.shape[1]:
+        x = fv.put(fj.lower_frame(batch.x, batch.seen), x, coords)
+    return batch.with_parts(x=x)

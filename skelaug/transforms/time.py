@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.change import Change
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
+from skelaug.functional import values as fv
 from skelaug.params import drawn_for
 from skelaug.presence import Presence, anybody
 from skelaug.random import Rng
@@ -76,6 +76,7 @@ class Blur(Transform):
             are kept. False is the released code of AimCLR and HiCLR: zeros outside the clip and weights
             ``exp(-d²/2σ²)`` that sum to 1 … 5, so a random enlargement with smoothing.
         p: probability per sample.
+        coords: channels that are coordinates; the others are not blurred.
 
     Source: AimCLR; HiCLR (15 taps, sigma U(0.1, 2)).
 
@@ -92,9 +93,10 @@ class Blur(Transform):
         kernel_size: int = 15,
         normalize: bool = True,
         p: float = 0.5,
+        coords: Any = None,
     ) -> None:
         super().__init__(p)
-        self.sigma = sigma
+        self.sigma, self.coords = sigma, check.coordinates("Blur", coords)
         self._range = check.span("Blur", "sigma", sigma, low=1e-3, single="fixed")
         self.kernel_size = check.count("Blur", "kernel_size", kernel_size)
         if kernel_size % 2 == 0:
@@ -107,7 +109,9 @@ class Blur(Transform):
         return {"kernel": ft.blur_kernel(sigma, self.kernel_size)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return batch.with_parts(x=ft.blur_frames(batch.x, params["kernel"], batch.seen, normalize=self.normalize))
+        coords = check.channels("Blur", self.coords, batch.x)
+        blurred = ft.blur_frames(fv.pick(batch.x, coords), params["kernel"], batch.seen, normalize=self.normalize)
+        return batch.with_parts(x=fv.put(batch.x, blurred, coords))
 
 
 @final
@@ -232,10 +236,6 @@ class DropFrame(Transform):
         seen = seen & seen_before & seen_after
         x = torch.lerp(ft.take_frames(batch.x, before), ft.take_frames(batch.x, after), weight[:, None, :, None, None])
         return batch.with_parts(x=fj.clear_absent(x, seen), observed=Presence.of(seen))
-
-    def score_change(self, params: Params) -> Change | None:
-        """Dropped frames that become 0 have the score 0; else scores are held, interpolated or removed like joints."""
-        return Change(hide=params["drop"][..., None]) if self.fill == "zero" else None
 
 
 @final

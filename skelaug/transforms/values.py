@@ -72,10 +72,10 @@ class GaussianNoise(Transform):
 
 @final
 class SkeleAdaIN(Transform):
-    """Give each person the statistics of a style: ``y = σ_s (x - μ_c) / σ_c + μ_s`` per person and channel.
+    """Give each person the statistics of a style: ``y = σ_s (x - μ_c) / σ_c + μ_s`` per person and coordinate.
 
     Drawn per sample and person slot: the partner, another sample that has somebody in that slot (of the batch, or of
-    ``style``). Its statistics go into the params, detached: ``mean`` and ``std`` ``(N, C, T or 1, 1, M)``, and
+    ``style``). Its statistics go into the params, detached: ``mean`` and ``std`` ``(N, D, T or 1, 1, M)``, and
     ``paired``. Without a partner (a batch of one, all others absent) a person stays as it is; absent people stay
     absent and lend no style.
 
@@ -85,6 +85,7 @@ class SkeleAdaIN(Transform):
         style: a SkeletonBatch or Tensor ``(S, C, T, V, M)`` that lends the styles; ``None`` for the other samples of
             the batch.
         p: probability per sample.
+        coords: channels that are coordinates.
 
     The variance is unbiased, plus 1e-5. With keys the partners depend on who is in the batch, but not on the order.
 
@@ -97,24 +98,33 @@ class SkeleAdaIN(Transform):
     """
 
     data_dependent = True
-    shapes = "mean: N C 1 1 M, std: N C 1 1 M, paired: bool N 1 1 M"
+    shapes = "mean: N D 1 1 M, std: N D 1 1 M, paired: bool N 1 1 M"
 
-    def __init__(self, stats: str = "sequence", style: SkeletonBatch | Tensor | None = None, p: float = 1.0) -> None:
+    def __init__(
+        self,
+        stats: str = "sequence",
+        style: SkeletonBatch | Tensor | None = None,
+        p: float = 1.0,
+        coords: Any = None,
+    ) -> None:
         super().__init__(p)
         self.stats = check.choice("SkeleAdaIN", "stats", stats, ("sequence", "frame"))
         if stats == "frame":
-            self.shapes = "mean: N C T 1 M, std: N C T 1 M, paired: bool N T 1 M"
+            self.shapes = "mean: N D T 1 M, std: N D T 1 M, paired: bool N T 1 M"
         self.style = as_style("SkeleAdaIN", style)
+        self.coords = check.coordinates("SkeleAdaIN", coords)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         per_frame = self.stats == "frame"
-        partner, paired, style = find_partner("SkeleAdaIN", batch, self.style, rng)
+        coords = check.channels("SkeleAdaIN", self.coords, batch.x)
+        partner, paired, style = find_partner("SkeleAdaIN", batch, coords, self.style, rng)
         if per_frame and style.x.shape[2] != batch.x.shape[2]:
             raise ValueError(
                 f"SkeleAdaIN(stats='frame'): style must have as many frames as x, {batch.x.shape[2]}, got "
                 f"{style.x.shape[2]}"
             )
-        mean, std = (borrow(v.float(), partner, 4) for v in fv.moments(style.x, style.seen, per_frame=per_frame))
+        lent = fv.moments(fv.pick(style.x, coords), style.seen, per_frame=per_frame)
+        mean, std = (borrow(v.float(), partner, 4) for v in lent)
         paired = paired[:, None, None]
         if per_frame:
             paired = paired & borrow(style.seen.any(2, keepdim=True), partner, 3)
@@ -123,8 +133,10 @@ class SkeleAdaIN(Transform):
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         per_frame = self.stats == "frame"
-        x = fv.adain(batch.x, params["mean"], params["std"], params["paired"], batch.seen, per_frame=per_frame)
-        return batch.with_parts(x=x)
+        coords = check.channels("SkeleAdaIN", self.coords, batch.x)
+        part, style = fv.pick(batch.x, coords), (params["mean"], params["std"], params["paired"])
+        styled = fv.adain(part, *style, batch.seen, per_frame=per_frame)
+        return batch.with_parts(x=fv.put(batch.x, styled, coords))
 
 
 @final
@@ -166,7 +178,7 @@ class BoneLengthTransfer(Transform):
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         coords = check.channels("BoneLengthTransfer", self.coords, batch.x)
-        partner, paired, style = find_partner("BoneLengthTransfer", batch, self.style, rng)
+        partner, paired, style = find_partner("BoneLengthTransfer", batch, coords, self.style, rng)
         lengths = fv.bone_lengths(fv.pick(style.x, coords), self._parents, style.seen)
         return {"lengths": borrow(lengths.float(), partner, 2), "paired": paired}
 
@@ -191,7 +203,7 @@ def as_style(who: str, style: SkeletonBatch | Tensor | None) -> SkeletonBatch | 
 
 
 def find_partner(
-    who: str, batch: SkeletonBatch, style: SkeletonBatch | None, rng: Rng
+    who: str, batch: SkeletonBatch, coords: tuple[int, ...], style: SkeletonBatch | None, rng: Rng
 ) -> tuple[Tensor, Tensor, SkeletonBatch]:
     """A random lender for each sample and person slot.
 
@@ -202,7 +214,7 @@ def find_partner(
     score = rng.uniform(2, batch.x.shape[4])
     if style is None:
         high, low = (score * 2**24).long().unbind(1)
-        partner, paired = next_in_order(high * 2**24 + low, fv.digest(batch.x), there)
+        partner, paired = next_in_order(high * 2**24 + low, fv.digest(fv.pick(batch.x, coords)), there)
         return partner, paired, batch
     score = score[:, 0]
     style = style.to(batch.device)

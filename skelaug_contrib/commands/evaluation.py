@@ -179,7 +179,7 @@ def train(
     augment = options["augment"]
     prepare = None
     if augment != "none":
-        views = skelaug.policies.hiclr(task.skeleton, stream=task.settings["stream"])
+        views = skelaug.policies.hiclr(task.skeleton, stream=task.settings["stream"], coords=task.settings["coords"])
         joints = preparation(task.skeleton, **task.settings | {"stream": "joint"})
         prepare = skelaug.Compose([joints, views[_AUGMENT.index(augment)]])
     with refusing():

@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from skelaug.commands import MISSING, Refused, find_skeleton, missing_joints, positive, whole
+from skelaug.commands import MISSING, Refused, coords, find_skeleton, missing_joints, positive, whole
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
-from skelaug_contrib.datasets.findings import BODIES, PLANAR, lengths
+from skelaug_contrib.datasets.findings import BODIES, lengths
 from skelaug_contrib.datasets.sources import SOURCES
 from skelaug_contrib.datasets.splits import ALL
 
 __all__ = ["add_arguments", "describe", "run"]
 
 _OWN = ("scale", "joints", "columns", "frame", "scores")  # arguments of sources
-_XY_SCORE = 3  # channels
+_XY = (0, 1)  # the channels that are coordinates, before a score
 _SCALES = (1.0, 0.001, 0.01, 0.0254, 0.1, 0.3048)  # metre, millimetre, centimetre, inch, decimetre, foot
 
 
@@ -108,6 +108,10 @@ def _add_common(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave test clips that have a twin in the training part out of the test part",
     )
+    channels = (
+        "number of leading channels that are coordinates, such as 2 for x, y, score; or channel numbers, as in 0,1"
+    )
+    add("--coords", type=coords, help=f"{channels}; all if left out. The others are kept")
     add("--drop-short", action="store_true", help="leave out clips of fewer than 4 frames")
     add(
         "--overwrite",
@@ -149,7 +153,10 @@ def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> Non
         make = functools.partial(from_npz, raw, out, None if skeleton is None else find_skeleton(skeleton))
     elif raw.exists():
         own = {name: options.pop(name) for name in _OWN if options.get(name) is not None}
-        make = functools.partial(prepare, SOURCES[kind](raw, **own), out)
+        source = SOURCES[kind](raw, **own)
+        if options["coords"] is None and getattr(source, "scores", False) and source.skeleton.planar:
+            options["coords"] = _XY
+        make = functools.partial(prepare, source, out)
     else:
         raise Refused(f"{raw}: no such file or folder")
     with tqdm(unit=" clips" if kind == "npz" else " files", disable=None, file=sys.stderr) as bar:
@@ -167,8 +174,8 @@ def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> Non
         except WorkerDied as error:
             raise Refused(str(error)) from error
     print(describe(dataset))
-    if own.get("scores") and dataset.x.shape[1] == _XY_SCORE and dataset.skeleton.name in PLANAR:
-        print("channels: x, y, score; a joint that was not found is 0 (--no-scores leaves the score out)")
+    if dataset.coords == _XY and own.get("scores"):
+        print("channels: x, y, score, of which x and y are coordinates (--no-scores leaves the score out)")
     lines = _report(dataset)
     print("\n".join([*lines, f"wrote {out}" + (" (report.json there names each)" if lines else "")]))
     if "scale" in own and (other := _better_scale(dataset, own["scale"])) is not None:
@@ -179,7 +186,15 @@ def run(kind: str, raw: Path, out: Path, overwrite: bool, **options: Any) -> Non
 def describe(dataset: PreparedDataset) -> str:
     """Its counts and protocols, in lines of text."""
     _, c, t, v, m = dataset.x.shape
-    counts = [f"{len(dataset)} clips", f"{c} coordinates", f"{t} frames", f"{v} joints", f"{m} persons"]
+    coordinates = c if dataset.coords is None else len(dataset.coords)
+    others = f" and {c - coordinates} other channels" if coordinates < c else ""
+    counts = [
+        f"{len(dataset)} clips",
+        f"{coordinates} coordinates{others}",
+        f"{t} frames",
+        f"{v} joints",
+        f"{m} persons",
+    ]
     counts.append(f"{len(dataset.class_names)} classes")
     for name, column in (("subjects", dataset.subject), ("views", dataset.view)):
         if column is not None:

@@ -29,7 +29,7 @@ COORDINATES = "coordinates"
 #: Options of the baseline alone: an encoder gets its clips as in pretraining.
 PREPARATION = ("frames", "center", "align")
 
-_SETTINGS = ("frames", "center", "stream", "align", "size")
+_SETTINGS = ("frames", "center", "stream", "align", "size", "coords")
 _TESTS = ("validation", "test", "test_clean")
 
 
@@ -149,6 +149,11 @@ def open_task(run: Path | None, options: Mapping[str, Any]) -> Task:
             settings = {each: getattr(spec, each) for each in _SETTINGS}
             pretrained = spec.pretrained or _of_checkpoint(run)
             _check_skeleton(run, skeleton, data, dataset.skeleton)
+            if spec.coords != dataset.coords:
+                raise Refused(
+                    f"{run}: the encoder was trained with coords={spec.coords}, the clips of {data} have "
+                    f"coords={dataset.coords} (None: all channels are coordinates); both must be the same"
+                )
         seen = None if pretrained is None else pretrained.clips(dataset)
         doubt = None if seen is not None else _doubt(run, data, pretrained)
         if doubt and options["protocol"] is None:
@@ -206,7 +211,7 @@ def _raw(dataset: PreparedDataset, options: Mapping[str, Any]) -> dict[str, Any]
     named = {name: options[name] for name in PREPARATION if options[name] is not None}
     named |= {"align": None} if named.get("align") == "none" else {}
     data = DataConfig(str(dataset.path), **named).resolved(dataset.skeleton)
-    return {name: getattr(data, name) for name in _SETTINGS}
+    return {name: getattr(data, name) for name in _SETTINGS if name != "coords"} | {"coords": dataset.coords}
 
 
 def _check_skeleton(run: Path, ours: Skeleton, data: Path, theirs: Skeleton) -> None:

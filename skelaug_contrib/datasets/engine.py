@@ -49,6 +49,7 @@ def prepare(
     *,
     workers: int = 0,
     frames: int | None = None,
+    coords: int | Sequence[int] | None = None,
     drop_leaked: bool = False,
     drop_short: bool = False,
     strict: bool = False,
@@ -74,6 +75,9 @@ def prepare(
         workers: processes that read; with 0 or 1 this one reads.
         frames: resize every clip to this many, by linear interpolation between its first and last frame in which
             anybody is there; as they were recorded if left out.
+        coords: channels that are coordinates, a number of leading ones or indices; None: all. The others, such as a
+            score, are kept as they are (interpolated where ``frames`` resizes), and whatever is found out about clips
+            is found in the coordinates.
         drop_leaked: leave test clips that have a twin in the training part out of the test part; there is no
             ``test_clean`` then, and a clip that is in no part any more is left out of the data.
         drop_short: leave out clips of fewer than 4 frames.
@@ -94,11 +98,12 @@ def prepare(
     check.count("prepare", "workers", workers, low=0)
     if frames is not None:
         check.count("prepare", "frames", frames)
+    channels = check.coordinates("prepare", coords)
     output(out).check(overwrite)
     units = source.units()
-    with WorkFolder(out.with_name(f"{out.name}.partial"), source, units, discard=overwrite) as folder:
-        _read_all(folder, source, workers, progress or (lambda done, total, faults: None))
-        made = _Assembly(folder, source)
+    with WorkFolder(out.with_name(f"{out.name}.partial"), source, units, coords=channels, discard=overwrite) as folder:
+        _read_all(folder, source, workers, channels, progress or (lambda done, total, faults: None))
+        made = _Assembly(folder, source, channels)
         if not made.rows or (strict and made.faults):
             folder.remove()  # the files must be mended, and are then others
             faults = f"; {len(made.faults)} faults: {every(made.faults)}" if made.faults else ""
@@ -116,13 +121,20 @@ def prepare(
 # --- reading, in processes -------------------------------------------------------------------------------------------
 
 
-def _read_all(folder: WorkFolder, source: Source, workers: int, progress: Callable[[int, int, int], object]) -> None:
+def _read_all(
+    folder: WorkFolder,
+    source: Source,
+    workers: int,
+    coords: tuple[int, ...] | None,
+    progress: Callable[[int, int, int], object],
+) -> None:
     """See that every shard is there."""
     total = sum(map(len, folder.tasks))
     todo = [task for task in range(len(folder.tasks)) if not folder.name(task).exists()]
     done, faults = total - sum(len(folder.tasks[task]) for task in todo), 0
     progress(done, total, faults)
-    calls = (joblib.delayed(_work)(os.getpid(), folder.name(task), source, folder.tasks[task]) for task in todo)
+    call, caller = joblib.delayed(_work), os.getpid()
+    calls = (call(caller, folder.name(task), source, folder.tasks[task], coords) for task in todo)
     # With one job joblib works in this process. A few calls wait at a time, not a hundred thousand.
     pool = joblib.Parallel(max(workers, 1), "loky", return_as="generator_unordered", batch_size=1, max_nbytes=None)
     try:
@@ -141,11 +153,13 @@ def _read_all(folder: WorkFolder, source: Source, workers: int, progress: Callab
         ) from error
 
 
-def _work(caller: int, file: Path, source: Source, units: Sequence[Unit]) -> tuple[int, int]:
+def _work(
+    caller: int, file: Path, source: Source, units: Sequence[Unit], coords: tuple[int, ...] | None
+) -> tuple[int, int]:
     """Write a shard, in a worker or in the process ``caller`` itself; the number of units and of faults."""
     if os.getpid() != caller:
         _begin()
-    _, faults = write_shard(file, source, units)
+    _, faults = write_shard(file, source, units, coords)
     return len(units), faults
 
 
@@ -163,8 +177,8 @@ def _begin() -> None:
 class _Assembly:
     """The recordings of all shards, those that are left out, and the data set of the rest."""
 
-    def __init__(self, folder: WorkFolder, source: Source) -> None:
-        self.folder, self.source = folder, source
+    def __init__(self, folder: WorkFolder, source: Source, coords: tuple[int, ...] | None) -> None:
+        self.folder, self.source, self.coords = folder, source, coords
         self.rows: list[Row] = []
         self.faults: list[Fault] = []
         self.dropped: list[Fault] = []
@@ -182,6 +196,8 @@ class _Assembly:
                 else:
                     self.rows.append(row)
         self.recordings = len(self.rows)
+        if self.rows and coords is None and source.skeleton.planar and self.rows[0].shape[0] == 3:
+            check.warn_of_scores(source.skeleton.name)
 
     def choose(self, *, drop_leaked: bool, drop_short: bool) -> None:
         """Drop what is to be dropped, and find what leaks."""
@@ -222,6 +238,7 @@ class _Assembly:
             class_names=list(self.source.class_names),
             skeleton=self.source.skeleton,
             splits=self.splits,
+            coords=self.coords,
             report=self._report(),
             overwrite=overwrite,
             beside=self.folder.path,
@@ -243,7 +260,12 @@ class _Assembly:
         who = [self._column(name) for name in ("label", "subject", "episode")]
         performance = None if any(column is None for column in who) else np.stack([c for c in who if c is not None], 1)
         skeleton = self.source.skeleton
-        return find(names, facts, poses, lambda i: self.rows[i].read(), splits, performance, skeleton), splits
+        return find(names, facts, poses, self._body, splits, performance, skeleton), splits
+
+    def _body(self, i: int) -> Floats:
+        """The coordinates of a clip."""
+        x = self.rows[i].read()
+        return x if self.coords is None else x[list(self.coords)]
 
     def _column(self, name: str) -> Ints | None:
         """Numbers that every clip has."""

@@ -13,7 +13,7 @@ from skelaug_contrib.datasets.facts import Facts, Floats, facts_of
 from skelaug_contrib.datasets.format import Ints, PreparedDataset
 from skelaug_contrib.datasets.twins import TOLERANCE, exact_groups, near_groups
 
-__all__ = ["BODIES", "JUMP", "PLANAR", "SHORT", "Findings", "find", "inspect", "lengths"]
+__all__ = ["BODIES", "JUMP", "SHORT", "Findings", "find", "inspect", "lengths"]
 
 #: A clip with fewer frames is short: less than that has no motion to speak of.
 SHORT = 4
@@ -21,8 +21,6 @@ SHORT = 4
 JUMP = 1.0
 #: A body is so large in metres; in another unit it is not.
 BODIES = (0.5, 3.0)
-#: Known skeletons that are seen in images: what comes behind x and y is a score, and the unit no metre.
-PLANAR = frozenset(("openpose18", "body25", "coco17", "halpe26", "wholebody133", "ap10k17"))
 _SHOWN = 3  # names in a line of text
 
 Splits = Mapping[str, Mapping[str, Ints]]
@@ -177,7 +175,7 @@ def find(
     else:
         _, which = np.unique(performance, axis=0, return_inverse=True)
         repeated = {protocol: _shared(which.reshape(-1), parts) for protocol, parts in splits.items()}
-    return Findings(names, facts, exact, near, leaked, repeated, skeleton.name in PLANAR)
+    return Findings(names, facts, exact, near, leaked, repeated, skeleton.planar)
 
 
 def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | None = None) -> Findings:
@@ -198,14 +196,14 @@ def inspect(dataset: PreparedDataset, progress: Callable[[int, int], object] | N
     """
     seen = []
     for i in range(len(dataset)):
-        seen.append(facts_of(dataset.clip(i)))
+        seen.append(facts_of(dataset.body(i)))
         if progress is not None:
             progress(i + 1, len(dataset))
     facts, poses = zip(*seen, strict=True)
     performance = None
     if dataset.subject is not None and dataset.episode is not None:
         performance = np.stack([dataset.label, dataset.subject, dataset.episode], 1)
-    return find(dataset.names, facts, poses, dataset.clip, dataset.splits, performance, dataset.skeleton)
+    return find(dataset.names, facts, poses, dataset.body, dataset.splits, performance, dataset.skeleton)
 
 
 def _shared(group: Ints, parts: Mapping[str, Ints]) -> Ints:

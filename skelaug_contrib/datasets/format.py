@@ -40,7 +40,17 @@ from skelaug.files import Output
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import holes
 
-__all__ = ["FORMAT", "VERSION", "PreparedDataset", "check_parts", "output", "to_ints", "to_strings", "write"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "PreparedDataset",
+    "check_parts",
+    "output",
+    "to_coords",
+    "to_ints",
+    "to_strings",
+    "write",
+]
 
 FORMAT, VERSION = "skelaug prepared dataset", 2
 _READABLE = (1, VERSION)
@@ -75,6 +85,7 @@ class PreparedDataset:
         splits: by protocol, such as ``"xview"``, the clip indices of ``"train"`` and ``"test"``, and perhaps of parts
             of the test such as ``"test_clean"``.
         frame_label: int64 ``(S, T)``, memory-mapped, or None where they are not known.
+        coords: which of the C channels are coordinates, where not all are; None: all.
 
     Example:
         >>> import tempfile, skelaug
@@ -99,6 +110,7 @@ class PreparedDataset:
     splits: Splits
     missing: int = 0
     frame_label: np.memmap[Any, np.dtype[np.int64]] | None = None
+    coords: tuple[int, ...] | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> PreparedDataset:
@@ -126,6 +138,7 @@ class PreparedDataset:
         names, class_names = (to_strings(path, name, about[name]) for name in ("names", "class_names"))
         splits = _to_splits(path, about["splits"])
         check_parts(path, x.shape, columns, names, class_names, skeleton, splits)
+        coords = to_coords(path, about.get("coords"), x.shape[1])
         columns = dict.fromkeys(_OPTIONAL) | columns
         frame_label = None
         if (path / "frame_label.npy").exists():
@@ -142,6 +155,7 @@ class PreparedDataset:
             splits=splits,
             missing=_missing(path, about),
             frame_label=frame_label,
+            coords=coords,
             **columns,
         )
 
@@ -151,6 +165,11 @@ class PreparedDataset:
     def clip(self, i: int) -> Floats:
         """Clip i, float32 ``(C, T, V, M)``, without what follows its length; NaN where a joint was not observed."""
         return np.asarray(self.x[i, :, : self.length[i]])
+
+    def body(self, i: int) -> Floats:
+        """Clip i as :meth:`clip`, its coordinates alone."""
+        clip = self.clip(i)
+        return clip if self.coords is None else clip[list(self.coords)]
 
     def __reduce__(self) -> Any:
         return PreparedDataset.open, (self.path,)
@@ -182,6 +201,7 @@ def write(
     episode: npt.ArrayLike | None = None,
     splits: Mapping[str, Mapping[str, npt.ArrayLike]] | None = None,
     frame_label: npt.ArrayLike | None = None,
+    coords: int | Sequence[int] | None = None,
     report: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     beside: Path | None = None,
@@ -207,6 +227,7 @@ def write(
         splits: by protocol, the clip indices of ``train`` and ``test``, which share no clip, and perhaps of parts of
             the test, named ``test_…``.
         frame_label: ``(S, T)`` class index of each frame, −100 where it has none, as after a clip's length.
+        coords: channels that are coordinates, a number of leading ones or indices; None: all.
         report: plain data about how it was made, for ``report.json``.
         overwrite: replace a prepared data set that is there.
         beside: the folder on the same disk in which it is made; that of ``path`` if left out.
@@ -240,6 +261,9 @@ def write(
         "splits": {name: {part: v.tolist() for part, v in parts.items()} for name, parts in indices.items()},
         "names": names,
     }
+    channels = to_coords(path, coords, shape[1])
+    if channels is not None:  # an older skelaug reads the folder, too
+        about["coords"] = channels
     with output(path).written(overwrite, beside) as folder:
         size, free = math.prod(shape) * 4, shutil.disk_usage(folder).free
         if size > free:
@@ -322,6 +346,17 @@ def to_ints(path: Path, name: str, value: Any) -> Ints:
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ArrayError(f"{path}: {name} must be a list of whole numbers, got {array.dtype} {array.shape}")
     return array.astype(np.int64)
+
+
+def to_coords(path: Path, coords: Any, channels: int) -> tuple[int, ...] | None:
+    """Which of so many channels are coordinates, where not all are."""
+    try:
+        found = check.coordinates("prepare", coords)
+    except ValueError as error:
+        raise ArrayError(f"{path}: {error}") from error
+    if found is not None and max(found) >= channels:
+        raise ArrayError(f"{path}: coords={coords!r}, but x has only {channels} channels")
+    return None if found == tuple(range(channels)) else found
 
 
 def _to_splits(path: Path, value: Any) -> Splits:

@@ -99,7 +99,7 @@ def _classes(dataset: PreparedDataset) -> Figure:
 
 def _bones(dataset: PreparedDataset) -> Figure:
     chosen = _evenly(len(dataset), _MEASURED)
-    spread = 100 * np.stack([bone_spread(dataset.clip(i), dataset.skeleton) for i in chosen])
+    spread = 100 * np.stack([bone_spread(dataset.body(i), dataset.skeleton) for i in chosen])
     names = [f"{dataset.skeleton.joints[a]} – {dataset.skeleton.joints[b]}" for a, b in dataset.skeleton.bones]
     figure, axes = _figure(9, 1.5 + 0.26 * len(names))
     shown = [column[np.isfinite(column)] for column in spread.T]
@@ -120,6 +120,8 @@ def _sheet(dataset: PreparedDataset, up: str) -> Figure:
     cells = list(np.ravel(grid))
     for axes, i in zip(cells, chosen, strict=False):
         batch = read(dataset, [i]).batch
+        if dataset.coords is not None:
+            batch = batch.replace(x=batch.x[:, list(dataset.coords)])
         axes.set_title(f"{dataset.names[i]}: {dataset.class_names[dataset.label[i]]}", fontsize=10)
         if batch.x.shape[1] < 2 or not torch.any(batch.presence):
             axes.text(0.5, 0.5, "nobody", ha="center", va="center", fontsize=11)

@@ -196,7 +196,7 @@ def placement(dataset: PreparedDataset, indices: npt.ArrayLike | None = None) ->
     """
     rows = np.arange(len(dataset)) if indices is None else np.asarray(indices)
     rows = rows[np.linspace(0, len(rows) - 1, min(_CLIPS, len(rows))).round().astype(np.int64)]
-    found = [(row, seen) for row in rows if (seen := stance(dataset.clip(row), dataset.skeleton)) is not None]
+    found = [(row, seen) for row in rows if (seen := stance(dataset.body(row), dataset.skeleton)) is not None]
     if not found:
         return None
     facing = [row for row, seen in found if seen.heading is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skelaug import check
+from skelaug.coordinates import with_coords
 from skelaug.policy import Compose
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -28,6 +29,7 @@ def preparation(
     stream: str = "joint",
     align: str | None = None,
     size: float | None = None,
+    coords: Any = None,
 ) -> Compose:
     """The transform from clips as they were recorded to what a network sees, on the batch's device.
 
@@ -49,6 +51,9 @@ def preparation(
             :class:`~skelaug.transforms.Align` and :class:`~skelaug.transforms.CropResize`. None leaves bodies as they
             stand.
         size: scale each clip so that its bodies have this size, see :class:`~skelaug.transforms.Normalize`.
+
+        coords: channels that are coordinates, a number of leading ones or indices; None: all. A score is interpolated
+            with the frames and else left alone; of a stream it is the lower of the two that it stands for.
 
     The order is that of the reference: centre, resize, align, scale, change the stream.
 
@@ -87,4 +92,4 @@ def preparation(
             members.append(Motion())
         case "bone_motion":
             members.append(BoneMotion(skeleton))
-    return Compose(members)
+    return with_coords(Compose(members), coords, "preparation")

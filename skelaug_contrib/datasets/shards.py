@@ -70,6 +70,7 @@ class WorkFolder:
         path: the folder.
         source: what is read.
         units: of it.
+        coords: channels that are coordinates; None: all.
         discard: give up what another run has left there.
 
     Raises:
@@ -77,7 +78,15 @@ class WorkFolder:
         OSError: another process is at work in it, or it cannot be written.
     """
 
-    def __init__(self, path: Path, source: Source, units: Sequence[Unit], *, discard: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        source: Source,
+        units: Sequence[Unit],
+        *,
+        discard: bool,
+        coords: tuple[int, ...] | None = None,
+    ) -> None:
         self.path = path
         sizes, listing = _listing(units)
         self.tasks = _tasks(units, sizes)
@@ -86,6 +95,7 @@ class WorkFolder:
             "source": repr(source),
             "skeleton": source.skeleton.to_dict(),
             "classes": list(source.class_names),
+            "coords": coords,
             "units": len(units),
             "listing": listing,
         }
@@ -141,8 +151,10 @@ class WorkFolder:
             yield read_shard(self.name(task))
 
 
-def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int, int]:
-    """Read units and write their shard.
+def write_shard(
+    file: Path, source: Source, units: Iterable[Unit], coords: tuple[int, ...] | None = None
+) -> tuple[int, int]:
+    """Read units and write their shard; facts are those of the coordinates, the channels ``coords`` (None: all).
 
     Returns:
         The number of recordings and of faults.
@@ -156,7 +168,7 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
     parts = 0
     try:
         for unit in units:
-            for found in _read(source, unit):
+            for found in _read(source, unit, coords):
                 if isinstance(found, Fault):
                     faults.append(found)
                     continue
@@ -167,7 +179,7 @@ def write_shard(file: Path, source: Source, units: Iterable[Unit]) -> tuple[int,
                         earlier["file"] = earlier["file"] or part.name
                     tensors, parts = {}, parts + 1
                 x = holes.marked(found.x)
-                facts, poses = facts_of(x)
+                facts, poses = facts_of(x if coords is None else x[list(coords)])
                 index = len(tensors) // 2
                 tensors[f"x{index}"] = np.ascontiguousarray(x, "<f4")
                 tensors[f"poses{index}"] = np.ascontiguousarray(poses, "<f4")
@@ -205,20 +217,24 @@ def read_shard(file: Path) -> tuple[list[Row], list[Fault]]:
         raise ArrayError(f"{file}: cannot be read ({error}); remove the folder {file.parent} and begin anew") from error
 
 
-def _read(source: Source, unit: Unit) -> Iterator[Recording | Fault]:
+def _read(source: Source, unit: Unit, coords: tuple[int, ...] | None) -> Iterator[Recording | Fault]:
     """What the source gives; a reader that breaks its promises costs a file, not the run."""
     try:
         for found in source.read(unit):
-            wrong = None if isinstance(found, Fault) else _wrong(found, source.skeleton, len(source.class_names))
+            wrong = (
+                None if isinstance(found, Fault) else _wrong(found, source.skeleton, len(source.class_names), coords)
+            )
             yield found if wrong is None else Fault(f"{unit.path} ({found.name})", wrong)  # type: ignore[union-attr]
     except Exception as error:
         yield Fault(str(unit.path), f"the reader failed: {type(error).__name__}: {error}")
 
 
-def _wrong(recording: Recording, skeleton: Skeleton, classes: int) -> str | None:
+def _wrong(recording: Recording, skeleton: Skeleton, classes: int, coords: tuple[int, ...] | None) -> str | None:
     x = recording.x
     if x.ndim != 4 or x.dtype != np.float32 or 0 in x.shape or x.shape[2] != len(skeleton):
         return f"must be float32 (C, T, {len(skeleton)}, M), at least a frame and a person, got {x.dtype} {x.shape}"
+    if coords is not None and max(coords) >= x.shape[0]:
+        return f"has {x.shape[0]} channels, coords={coords} need more"
     if not 0 <= recording.label < classes:
         return f"label must lie in 0 … {classes - 1}, got {recording.label}"
     return None

@@ -87,5 +87,5 @@ def test_every_page_takes_that_file(page: str) -> None:
 @pytest.mark.parametrize("skeleton", [name for name in skelaug.skeletons if skelaug.skeletons[name].pairs])
 def test_the_file_takes_any_skeleton(skeleton: str) -> None:
     joints = len(skelaug.skeletons[skeleton])
-    results = SkelAug(FILE, skeleton)({"keypoint": np.ones((1, 12, joints, 3), "float32")})
+    results = SkelAug(FILE, skeleton, coords=3)({"keypoint": np.ones((1, 12, joints, 3), "float32")})
     assert results["keypoint"].shape == (1, 12, joints, 3)

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from skelaug import Compose, GrowingPolicy, OneOf, SkeletonBatch, config, policies
 from skelaug import transforms as T
-from skelaug.change import Change
 from skelaug.random import Rng
 from skelaug.transform import Params, Transform
 
@@ -119,9 +118,6 @@ STILL = Compose(  # changes values, moves nothing
         T.Center(SKELETON),
         T.Normalize(),
         T.SubtractJoint(p=1.0),
-        T.Bone(SKELETON),
-        T.BoneMotion(SKELETON),
-        T.Motion(),
         OneOf([T.Rotate(30), T.GaussianNoise(0.1)]),
     ]
 )
@@ -232,16 +228,18 @@ class PlugInShift(Transform):
 
 
 class PlugInBlink(Transform):
-    """A user's own way to lose frames: its params do not say that they hide, so that it says so itself."""
+    """A user's own way to lose frames: its params do not say that they hide, so it takes ``coords``."""
+
+    def __init__(self, p: float = 1.0, coords: Any = None) -> None:
+        super().__init__(p)
+        self.coords = coords
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         return {"shut": rng.uniform(batch.x.shape[2]) < 0.5}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
-        return batch.replace(x=batch.x.masked_fill(params["shut"][:, None, :, None, None], 7.0))
-
-    def score_change(self, params: Params) -> Change:
-        return Change(hide=params["shut"][..., None])
+        shut, score = params["shut"][:, None, :, None, None], torch.arange(batch.x.shape[1]) >= len(self.coords)
+        return batch.replace(x=torch.where(shut, torch.where(score, 0.0, 7.0).view(-1, 1, 1, 1), batch.x))
 
 
 class PlugInStream(Transform):
@@ -249,17 +247,19 @@ class PlugInStream(Transform):
 
     moves_presence = True
 
+    def __init__(self, p: float = 1.0, coords: Any = None) -> None:
+        super().__init__(p)
+        self.coords = coords
+
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         x, mask = batch.x - batch.x.roll(1, 3), batch.mask & batch.mask.roll(1, 2)
+        x[:, len(self.coords) :] = batch.x[:, len(self.coords) :]
         return batch.replace(x=torch.where(mask[:, None], x, 0), mask=mask)
-
-    def score_change(self, params: Params) -> Change:
-        return Change()
 
 
 @pytest.mark.parametrize("wrap", [lambda t: t, lambda t: Compose([t]), lambda t: OneOf([t]), as_a_view])
 @pytest.mark.parametrize("p", [1.0, 0.5])
-def test_a_plug_in_says_what_scores_follow(wrap: Any, p: float) -> None:
+def test_a_plug_in_that_takes_coords_decides_about_scores(wrap: Any, p: float) -> None:
     hidden = 0
     for seed in range(4):
         given_ = clip(keypoint_score=scores_of(clip()["keypoint"]))

@@ -74,6 +74,8 @@ def test_the_table_of_scores_by_hand() -> None:
         assert torch.equal(of(still), score)
     for still in (T.Center(SKELETON), T.Align(SKELETON), T.Normalize(), T.BoneLengthTransfer(SKELETON)):
         assert torch.equal(of(still), score)
+    one_pass = Compose([T.Rotate(30), T.Blur(p=1.0), T.Translate(1.0), T.GaussianNoise(0.1)])
+    assert torch.equal(of(one_pass), score)
     assert torch.equal(of(T.SwapSides(SKELETON, p=1.0)), score[:, :, mirror])
     assert torch.equal(of(T.Mirror(SKELETON, p=1.0)), score[:, :, mirror])
     assert torch.equal(of(T.Reverse(p=1.0)), score.flip(1))

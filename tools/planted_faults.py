@@ -212,7 +212,7 @@ FAULTS = (
         "skelaug/change.py",
         "_on(x, batch.x, coords, ft.blur_frames, change.kernel",
         "_on(x, batch.x, None, ft.blur_frames, change.kernel",
-        (SCORES, "-k", "hiclr"),
+        (SCORES, "-k", "by_hand"),
     ),
     Fault(
         "a preset keeps its coords to itself",

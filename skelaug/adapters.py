@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from skelaug import check, config
 from skelaug.members import leaves
+from skelaug.missing import Missing
 from skelaug.policy import GrowingPolicy
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
@@ -29,6 +30,7 @@ class Options(TypedDict, total=False):
     ids: Key | None
     seed: int
     coords: Any
+    missing: Missing
 
 
 def find_policy(

@@ -7,7 +7,6 @@ indices and whatever else is in it pass untouched; layout, keys and dtypes stay.
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Unpack
@@ -20,9 +19,11 @@ from torch.utils.data import default_collate
 from skelaug import check
 from skelaug.adapters import Key, Options, Policy, each, find_policy, find_skeleton, refuse_learnable
 from skelaug.batch import SkeletonBatch
+from skelaug.entries import about, is_skeletons, like, replaced
 from skelaug.expect import of_type
 from skelaug.layout import to_layout
 from skelaug.members import unsaid
+from skelaug.missing import Missing, check_missing
 from skelaug.ndarray import from_numpy
 from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.random import keys
@@ -57,6 +58,7 @@ class AugmentBatch(nn.Module):
         ids: where each sample's index in the data set is; draws are then keyed, and :meth:`set_epoch` must be called
             before every epoch.
         seed: of the keys.
+        missing: how the skeletons say that a joint was not observed, see :class:`~skelaug.SkeletonBatch`.
         coords: channels that are coordinates, a number of leading ones or indices, for all transforms in the policy
             that do not say so themselves: 2 for (x, y, score). None: all.
 
@@ -82,6 +84,7 @@ class AugmentBatch(nn.Module):
         ids: Key | None = None,
         seed: int = 0,
         coords: Any = None,
+        missing: Missing = "nan",
     ) -> None:
         super().__init__()
         who = self._who
@@ -99,6 +102,7 @@ class AugmentBatch(nn.Module):
             raise ValueError(f"{who}(mask={mask!r}, length={length!r}): give one of them; a mask tells lengths too")
         self.key, self.mask, self.length, self.ids = key, mask, length, ids
         self.seed, self.coords = _whole(who, "seed", seed), check.coordinates(who, coords)
+        self.missing = check_missing(who, missing)
         # In memory that worker processes share: those that live on from epoch to epoch see what set_epoch says.
         self._epoch = torch.tensor(-1, device="cpu") if ids is not None else None
 
@@ -123,7 +127,7 @@ class AugmentBatch(nn.Module):
 
     def forward(self, batch: Any) -> Any:
         """The augmented batch, of the same make as ``batch``."""
-        where = None if _is_skeletons(batch) else self._find(batch)
+        where = None if is_skeletons(batch) else self._find(batch)
         skeletons = batch if where is None else self._entry(batch, where)
         draws = {} if self.ids is None else {"keys": self._keys(batch)}
         told_in = self.length if self.mask is None else self.mask  # where the batch tells who is observed, if it does
@@ -131,25 +135,25 @@ class AugmentBatch(nn.Module):
             if told_in is not None:
                 raise ValueError(f"{self._who}: a SkeletonBatch has a mask of its own; leave out mask= and length=")
             views = self.policy(skeletons, **draws)
-            return views if where is None else _replaced(batch, {where: views})
+            return views if where is None else replaced(batch, {where: views})
         told = None if told_in is None else self._entry(batch, told_in)
         x = to_layout(self._tensor(skeletons), self.layout, "NCTVM", contiguous=False, **self.sizes)
         check.scores(self._images, x)
         views = self.policy(self._with_presence(x, told), **draws)
-        changed: dict[Any, Any] = {where: each(views, lambda view: _like(skeletons, self._back(view)))}
+        changed: dict[Any, Any] = {where: each(views, lambda view: like(skeletons, self._back(view)))}
         if told_in is not None:
-            changed[told_in] = each(views, lambda view: _like(told, self._tell(told, view)))
-        return changed[where] if where is None else _replaced(batch, changed)
+            changed[told_in] = each(views, lambda view: like(told, self._tell(told, view)))
+        return changed[where] if where is None else replaced(batch, changed)
 
     def _find(self, batch: Any) -> Any:
         """Where the skeletons are."""
         if self.key is not None:
             return self.key
         entries = self._entries(batch)
-        alike = [k for k, v in entries if isinstance(v, SkeletonBatch) or (_is_skeletons(v) and v.ndim == self._axes)]
+        alike = [k for k, v in entries if isinstance(v, SkeletonBatch) or (is_skeletons(v) and v.ndim == self._axes)]
         if len(alike) == 1:
             return alike[0]
-        there = ", ".join(f"{k!r}: {_about(v)}" for k, v in entries)
+        there = ", ".join(f"{k!r}: {about(v)}" for k, v in entries)
         raise ValueError(
             f"{self._who}: cannot tell which entry of the batch holds the skeletons, a floating-point array with the "
             f"{self._axes} axes of layout {self.layout!r}; name it, as in key=0 or key='keypoint'. The batch holds "
@@ -162,7 +166,7 @@ class AugmentBatch(nn.Module):
         if isinstance(batch, list | tuple):
             return list(enumerate(batch))
         raise TypeError(
-            f"{self._who}: a batch is a tensor, a SkeletonBatch, a tuple, a list or a dict of them, got {_about(batch)}"
+            f"{self._who}: a batch is a tensor, a SkeletonBatch, a tuple, a list or a dict of them, got {about(batch)}"
         )
 
     def _entry(self, batch: Any, key: Key) -> Any:
@@ -185,7 +189,7 @@ class AugmentBatch(nn.Module):
         """What the batch holds beside the skeletons, as ``mask``, ``length`` or ``ids`` say, as a tensor."""
         message = (
             f"{self._who}({name}={getattr(self, name)!r}): that entry must be a tensor, an array or a list of "
-            f"{'True and False' if name == 'mask' else 'whole numbers'}, got {_about(values)}"
+            f"{'True and False' if name == 'mask' else 'whole numbers'}, got {about(values)}"
         )
         try:
             numbers = torch.as_tensor(values)
@@ -200,12 +204,14 @@ class AugmentBatch(nn.Module):
     def _with_presence(self, x: Tensor, told: Any) -> Tensor | SkeletonBatch:
         """What the policy is called with: a batch, where the user's tells who is observed or where it needs a graph."""
         if self.length is not None:
-            return SkeletonBatch.from_lengths(x, self._numbers("length", told).reshape(-1).to(x.device))
+            lengths = self._numbers("length", told).reshape(-1).to(x.device)
+            return SkeletonBatch.from_lengths(x, lengths, missing=self.missing)
         if self.mask is None:
-            return SkeletonBatch(x) if acts_on_graph(self.policy) else x
+            plain = self.missing == "nan" and not acts_on_graph(self.policy)
+            return x if plain else SkeletonBatch(x, missing=self.missing)
         sizes = {letter: size for letter, size in self.sizes.items() if letter != "C"}
         mask = to_layout(self._numbers("mask", told), self._mask_layout, "NTVM", contiguous=False, **sizes)
-        return SkeletonBatch(x, mask.to(x.device))
+        return SkeletonBatch(x, mask.to(x.device), missing=self.missing)
 
     def _tell(self, told: Any, view: SkeletonBatch) -> Tensor:
         """The mask or the lengths of a view, in the form of those of the batch."""
@@ -232,7 +238,7 @@ class AugmentBatch(nn.Module):
 
     def extra_repr(self) -> str:
         """What is not a submodule."""
-        unset = {"seed"} if self.ids is None else set()
+        unset = ({"seed"} if self.ids is None else set()) | ({"missing"} if self.missing == "nan" else set())
         options = {name: getattr(self, name) for name in Options.__annotations__ if name not in unset}
         return ", ".join(f"{name}={value!r}" for name, value in options.items() if value not in (None, {}))
 
@@ -287,7 +293,7 @@ class Collate:
     def __call__(self, samples: list[Any]) -> Any:
         """The augmented batch of a list of samples."""
         if not isinstance(samples, list | tuple) or not samples:
-            raise TypeError(f"Collate: give a list of samples, one at least, got {_about(samples)}")
+            raise TypeError(f"Collate: give a list of samples, one at least, got {about(samples)}")
         try:
             batch = self.collate(samples)
         except (KeyError, RuntimeError, TypeError) as error:
@@ -377,31 +383,3 @@ def _whole(who: str, name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError as error:
         raise TypeError(f"{who}({name}={value!r}): {name} must be a whole number, got {value!r}") from error
-
-
-def _is_skeletons(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return bool(value.dtype.kind == "f")
-    return isinstance(value, SkeletonBatch) or (isinstance(value, Tensor) and value.is_floating_point())
-
-
-def _about(value: Any) -> str:
-    if isinstance(value, Tensor | np.ndarray):
-        return f"{value.dtype} {tuple(value.shape)}"
-    return type(value).__name__
-
-
-def _like(original: Any, value: Any) -> Any:
-    """``value`` as an array, if ``original`` is one."""
-    return np.asarray(value) if isinstance(original, np.ndarray) and isinstance(value, Tensor) else value
-
-
-def _replaced(batch: Any, changed: Mapping[Key, Any]) -> Any:
-    """A shallow copy of the batch with some entries changed."""
-    if isinstance(batch, tuple):
-        items = _replaced(list(batch), changed)
-        return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
-    new = copy.copy(batch)
-    for key, value in changed.items():
-        new[key] = value
-    return new

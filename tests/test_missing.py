@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from cases import CASES, V, generator, make_mask, make_x
-from promises import acts_on_graph, is_plus_zero, keys, same_bits, x_of
+from cases import CASES, V, generator, keys, make_mask, make_x
+from promises import acts_on_graph, is_plus_zero, same_bits, x_of
 
 import skelaug
 from skelaug import Score, SkeletonBatch
@@ -181,3 +181,72 @@ def test_clips_with_fewer_persons_are_padded_with_absent_ones() -> None:
 def test_other_ways_to_be_missing_are_refused(missing: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         SkeletonBatch(make_x(), missing=missing)
+
+
+# --- on the way into a model -----------------------------------------------------------------------------------------
+
+
+def coded(how: str) -> tuple[torch.Tensor, torch.Tensor, Any]:
+    """(x, y, score) with joints that are missing in this way, where they are, and what ``missing`` says."""
+    x, lost = make_x(N), torch.rand(N, 12, V, 2, generator=generator(5)) < 0.1
+    x[:, 2] = 0.9
+    if how == "score":
+        x[:, 2] = torch.where(lost, 0.1, x[:, 2])
+        return x, lost, Score(channel=2, below=0.3)
+    return torch.where(lost[:, None], 0.0 if how == "zero" else math.nan, x), lost, how
+
+
+@pytest.mark.parametrize("how", ["nan", "zero", "score"])
+@pytest.mark.parametrize("beside", ["nothing", "length", "mask"])
+def test_adapters_know_missing_joints(how: str, beside: str) -> None:
+    x, lost, missing = coded(how)
+    batch: dict[str, Any] = {"keypoint": x}
+    if beside == "length":
+        batch["length"] = torch.full((N,), 12)
+    if beside == "mask":
+        batch["mask"] = torch.ones(N, 12, V, 2, dtype=torch.bool)
+    places = {beside: beside} if beside != "nothing" else {}
+    augment = skelaug.AugmentBatch(T.Rotate(30, axes="z", coords=2), key="keypoint", missing=missing, **places)
+    torch.manual_seed(0)
+    out = augment(batch)["keypoint"]
+    assert (out.transpose(0, 1)[:, lost] == 0).all()
+    assert (out.transpose(0, 1)[:, ~lost] != 0).all()
+    collate = skelaug.Collate(T.Rotate(30, axes="z", coords=2), key=0, missing=missing)
+    (collated,) = collate([(clip,) for clip in x])
+    assert (collated.transpose(0, 1)[:, lost] == 0).all()
+    model = skelaug.Augment(torch.nn.Identity(), T.Rotate(30, axes="z", coords=2), missing=missing)
+    assert (model(x).transpose(0, 1)[:, lost] == 0).all()
+
+
+def test_an_adapter_refuses_other_ways() -> None:
+    with pytest.raises(ValueError, match=r"AugmentBatch.*missing must be 'nan', 'zero'"):
+        skelaug.AugmentBatch(T.Rotate(30), missing="none")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [0.0, math.nan])
+def test_a_step_of_a_pipeline_leaves_joints_without_a_score_out(value: float) -> None:
+    from skelaug.compat.pyskl import SkelAug
+
+    keypoint = make_x(1, c=2)[0].permute(3, 1, 2, 0).numpy().copy()  # (M, T, V, 2)
+    score = torch.full(keypoint.shape[:3], 0.9).numpy()
+    score[1, 3, 5] = 0
+    keypoint[0, 2, 4, 1] = value or keypoint[0, 2, 4, 1]
+    results = {"keypoint": keypoint.copy(), "keypoint_score": score.copy(), "total_frames": 12, "label": 0}
+    out = SkelAug(T.Translate(0.3), coords=2)(results)
+    assert (out["keypoint"][1, 3, 5] == 0).all()
+    assert (out["keypoint"][1, 3, 4] != keypoint[1, 3, 4]).any()
+    if math.isnan(value):
+        assert (out["keypoint"][0, 2, 4] == 0).all()
+        assert out["keypoint_score"][0, 2, 4] == 0
+    assert (out["keypoint_score"][0, 5] == score[0, 5]).all()
+
+
+def test_a_video_without_a_detection_goes_through_a_step() -> None:
+    import numpy as np
+
+    from skelaug.compat.pyskl import SkelAug
+
+    results = {"keypoint": np.zeros((0, 12, 17, 2), np.float32), "total_frames": 12, "label": 0}
+    for policy in ("crossclr", "pyskl_strong"):
+        out = SkelAug(policy, "coco17", coords=2)(dict(results))
+        assert out["keypoint"].shape[0] == 0

@@ -268,7 +268,7 @@ def test_strength_by_hand() -> None:
 @pytest.mark.filterwarnings("ignore:SwapSides. skeleton '(mediapipe_hand21|shrec22)' has no pairs")  # one hand
 def test_presets_take_every_skeleton(name: str) -> None:
     skeleton = skeletons[name]
-    dims = 2 if name in ("openpose18", "body25", "coco17") else 3
+    dims = 2 if skeleton.planar else 3
     batch = skelaug.synthetic_motion(skeleton, 4, 30, 2, gaps=True, dims=dims, generator=generator())
     for preset in policies.__all__:
         policy = getattr(policies, preset)(skeleton)

@@ -152,7 +152,8 @@ def test_limb_mask_hides_a_finger() -> None:
 
 @pytest.mark.parametrize("name", skeletons)
 def test_every_preset_runs_on_every_known_skeleton(name: str) -> None:
-    batch = skelaug.synthetic_motion(name, 3, 24, generator=torch.Generator().manual_seed(0))
+    dims = 2 if skeletons[name].planar else 3
+    batch = skelaug.synthetic_motion(name, 3, 24, dims=dims, generator=torch.Generator().manual_seed(0))
     for preset in policies.__all__:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "SwapSides: skeleton")  # one hand has no sides

@@ -339,7 +339,6 @@ CALLS: dict[str, tuple[str, str, Callable[[Any], Any], Any, Any]] = {
             [make_batch(), None],
             [make_batch(), SkeletonBatch(X)],
             [make_batch(c=2), make_batch()],
-            [make_batch(m=1), make_batch()],
             X,
         ],
     ),

@@ -24,7 +24,7 @@ ORDER = """
     cli
     commands
     compat feed
-    adapters
+    adapters entries
     config
     policies
     coordinates
@@ -45,6 +45,7 @@ ORDER = """
     workers
     random
     batch
+    parts
     presence
     missing
     layout

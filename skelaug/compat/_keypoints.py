@@ -85,10 +85,10 @@ class KeypointPolicy:
 
 
 def observed(x: Tensor, coords: int) -> Tensor:
-    """Bool ``(N, T, V, M)``: persons are absent where all their joints are 0, joints where they and their score are."""
+    """Bool ``(N, T, V, M)``: a person is absent where all its joints are 0, a joint where its score, the last, is 0."""
     seen = infer_presence(x[:, :coords])
     if coords < x.shape[1]:
-        seen = seen & x.bool().any(1)
+        seen = seen & x[:, -1].bool()
     return seen.expand(-1, -1, x.shape[3], -1)
 
 

@@ -28,6 +28,7 @@ class FillGaps(Transform):
         p: probability per sample.
 
     Example:
+        >>> import torch
         >>> from skelaug import SkeletonBatch
         >>> x = torch.tensor([1.0, float("nan"), 3.0, 4.0]).view(1, 1, 4, 1, 1)
         >>> FillGaps()(SkeletonBatch(x)).x.flatten().tolist()

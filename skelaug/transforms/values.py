@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from skelaug import check
-from skelaug.batch import SkeletonBatch, check_x
+from skelaug.batch import SkeletonBatch
 from skelaug.functional import values as fv
+from skelaug.parts import check_x
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform

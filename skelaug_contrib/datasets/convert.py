@@ -17,8 +17,9 @@ from skelaug.batch import SkeletonBatch
 from skelaug.missing import Missing, check_missing
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import holes
+from skelaug_contrib.datasets.checks import Ints, Splits, check_parts, to_ints, to_strings
 from skelaug_contrib.datasets.engine import prepare
-from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, check_parts, to_ints, to_strings
+from skelaug_contrib.datasets.format import PreparedDataset
 from skelaug_contrib.datasets.sources.files import without_path
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 

@@ -26,9 +26,10 @@ from skelaug.arrays import ArrayError
 from skelaug.batch import SkeletonBatch
 from skelaug.transforms import CropResize
 from skelaug_contrib.datasets import holes
+from skelaug_contrib.datasets.checks import Ints, Splits
 from skelaug_contrib.datasets.facts import Floats
 from skelaug_contrib.datasets.findings import SHORT, Findings, find
-from skelaug_contrib.datasets.format import Ints, PreparedDataset, Splits, output, write
+from skelaug_contrib.datasets.format import PreparedDataset, output, write
 from skelaug_contrib.datasets.shards import Row, WorkFolder, write_shard
 from skelaug_contrib.datasets.sources.files import every
 from skelaug_contrib.datasets.sources.source import Fault, Source, Unit

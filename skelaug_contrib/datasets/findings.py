@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets.checks import Ints
 from skelaug_contrib.datasets.facts import Facts, Floats, facts_of
-from skelaug_contrib.datasets.format import Ints, PreparedDataset
+from skelaug_contrib.datasets.format import PreparedDataset
 from skelaug_contrib.datasets.twins import TOLERANCE, exact_groups, near_groups
 
 __all__ = ["BODIES", "JUMP", "SHORT", "Findings", "find", "inspect", "lengths"]

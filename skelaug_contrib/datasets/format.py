@@ -39,31 +39,28 @@ from skelaug.arrays import ArrayError, refuse_pointer
 from skelaug.files import Output
 from skelaug.skeleton import Skeleton
 from skelaug_contrib.datasets import holes
+from skelaug_contrib.datasets.checks import (
+    Ints,
+    Splits,
+    check_frame_label,
+    check_parts,
+    to_coords,
+    to_ints,
+    to_splits,
+    to_strings,
+)
 
-__all__ = [
-    "FORMAT",
-    "VERSION",
-    "PreparedDataset",
-    "check_parts",
-    "output",
-    "to_coords",
-    "to_ints",
-    "to_strings",
-    "write",
-]
+__all__ = ["FORMAT", "VERSION", "PreparedDataset", "output", "write"]
 
 FORMAT, VERSION = "skelaug prepared dataset", 2
 _READABLE = (1, VERSION)
 _REQUIRED, _OPTIONAL = ("length", "label"), ("subject", "view", "episode")
-_NO_LABEL = -100  # of a frame; what torch's losses ignore
 _ABOUT = ("counts", "skeleton", "names", "class_names", "splits")
 _COUNTS = ("clips", "coordinates", "frames", "joints", "persons")
 _FILES = re.compile(rf"(dataset|report)\.json|({'|'.join(('x', *_REQUIRED, *_OPTIONAL, 'frame_label'))})\.npy")
 _PART = 1 << 25  # bytes that are written at a time
 
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Splits = dict[str, dict[str, Ints]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,7 +133,7 @@ class PreparedDataset:
         except (ValueError, TypeError, AttributeError) as error:
             raise ArrayError(f"{path / 'dataset.json'}: no skeleton ({error})") from error
         names, class_names = (to_strings(path, name, about[name]) for name in ("names", "class_names"))
-        splits = _to_splits(path, about["splits"])
+        splits = to_splits(path, about["splits"])
         check_parts(path, x.shape, columns, names, class_names, skeleton, splits)
         coords = to_coords(path, about.get("coords"), x.shape[1])
         columns = dict.fromkeys(_OPTIONAL) | columns
@@ -243,7 +240,7 @@ def write(
     path, skeleton = Path(path).resolve(), check.skeleton("write", skeleton)
     given = {"length": length, "label": label, "subject": subject, "view": view, "episode": episode}
     columns = {name: to_ints(path, name, column) for name, column in given.items() if column is not None}
-    indices = _to_splits(path, splits or {})
+    indices = to_splits(path, splits or {})
     parts = _parts(x)
     first = _check_part(path, next(parts, None), None)
     shape = (len(columns["label"]), *first.shape[1:])
@@ -251,7 +248,7 @@ def write(
     check_parts(path, shape, columns, names, class_names, skeleton, indices)
     frames = None
     if frame_label is not None:
-        frames = _check_frame_label(path, frame_label, shape, columns["length"], len(class_names))
+        frames = check_frame_label(path, frame_label, shape, columns["length"], len(class_names))
     about: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -323,122 +320,6 @@ def _load(file: Path, *, mapped: bool = False) -> Any:
             return np.lib.format.read_array(stream, allow_pickle=False)
     except Exception as error:  # a damaged header reaches Python's tokenizer, which raises what it likes
         raise ArrayError(f"{file}: not a readable NumPy file ({error}); copy it again") from error
-
-
-# --- checks, of what is read and of what is written ------------------------------------------------------------------
-
-
-def to_strings(path: Path, name: str, value: Any) -> tuple[str, ...]:
-    """``value`` as plain strings."""
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise ArrayError(f"{path}: {name} must be a list of strings")
-    return tuple(map(str, value))  # a NumPy string is a str, but no plain one
-
-
-def to_ints(path: Path, name: str, value: Any) -> Ints:
-    """``value`` as int64 ``(n,)``; numbers that are not whole are refused, not cut."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # lists of unequal length
-        array = np.empty((), object)
-    if array.shape == (0,):
-        return np.empty(0, np.int64)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ArrayError(f"{path}: {name} must be a list of whole numbers, got {array.dtype} {array.shape}")
-    return array.astype(np.int64)
-
-
-def to_coords(path: Path, coords: Any, channels: int) -> tuple[int, ...] | None:
-    """Which of so many channels are coordinates, where not all are."""
-    try:
-        found = check.coordinates("prepare", coords)
-    except ValueError as error:
-        raise ArrayError(f"{path}: {error}") from error
-    if found is not None and max(found) >= channels:
-        raise ArrayError(f"{path}: coords={coords!r}, but x has only {channels} channels")
-    return None if found == tuple(range(channels)) else found
-
-
-def _to_splits(path: Path, value: Any) -> Splits:
-    if not isinstance(value, Mapping) or not all(isinstance(parts, Mapping) for parts in value.values()):
-        raise ArrayError(f"{path}: splits must map protocols to parts to lists of clip indices")
-    return {
-        protocol: {part: np.sort(to_ints(path, f"splits[{protocol!r}][{part!r}]", v)) for part, v in parts.items()}
-        for protocol, parts in value.items()
-    }
-
-
-def check_parts(
-    path: Path,
-    shape: tuple[int, ...],
-    columns: Mapping[str, Ints],
-    names: tuple[str, ...],
-    class_names: tuple[str, ...],
-    skeleton: Skeleton,
-    splits: Splits,
-) -> None:
-    """Whether the parts fit together."""
-    clips, _, frames, joints, _ = shape
-    if 0 in shape:
-        raise ArrayError(f"{path}: x is empty: shape {shape}")
-    for name, column in columns.items():
-        if column.shape != (clips,) or column.dtype != np.int64:
-            got = f"{column.dtype} {column.shape}"
-            raise ArrayError(f"{path}: {name} must be int64 with one entry a clip, ({clips},), got {got}")
-    if len(names) != clips:
-        raise ArrayError(f"{path}: names must have one entry a clip, {clips}, got {len(names)}")
-    if joints != len(skeleton):
-        raise ArrayError(f"{path}: x has {joints} joints, skeleton {skeleton.name!r} has {len(skeleton)}")
-    _check_range(path, "length", columns["length"], 1, frames)
-    if not class_names:
-        raise ArrayError(f"{path}: class_names must have at least one entry")
-    _check_range(path, "label", columns["label"], 0, len(class_names) - 1)
-    for protocol, parts in splits.items():
-        _check_split(f"{path}: splits[{protocol!r}]", parts, clips)
-
-
-def _check_frame_label(path: Path, given: npt.ArrayLike, shape: tuple[int, ...], length: Ints, classes: int) -> Ints:
-    found = np.asarray(given)
-    if found.shape != (shape[0], shape[2]) or found.dtype.kind not in "iu":
-        wanted = f"whole numbers (S, T) = {(shape[0], shape[2])}"
-        raise ArrayError(f"{path}: frame_label must be {wanted}, got {found.dtype} {found.shape}")
-    found = found.astype(np.int64)
-    wrong = (found != _NO_LABEL) & ((found < 0) | (found >= classes))
-    late = (found != _NO_LABEL) & (np.arange(shape[2]) >= length[:, None])
-    for where, what in (
-        (wrong, f"must be a class 0 … {classes - 1}, or {_NO_LABEL} for none"),
-        (late, f"must be {_NO_LABEL} after a clip's length"),
-    ):
-        if where.any():
-            clip, frame = (int(i) for i in np.argwhere(where)[0])
-            raise ArrayError(f"{path}: frame_label {what}, got {found[clip, frame]} for clip {clip}, frame {frame}")
-    return found
-
-
-def _check_range(path: Path, name: str, column: Ints, low: int, high: int) -> None:
-    wrong = np.flatnonzero((column < low) | (column > high))
-    if len(wrong):
-        raise ArrayError(f"{path}: {name} must lie in {low} … {high}, got {column[wrong[0]]} for clip {wrong[0]}")
-
-
-def _check_split(where: str, parts: Mapping[str, Ints], clips: int) -> None:
-    unknown = [part for part in parts if part not in ("train", "test") and not part.startswith("test_")]
-    if unknown or not {"train", "test"} <= parts.keys():
-        raise ArrayError(f"{where}: must have train, test and perhaps test_…, got {', '.join(parts) or 'nothing'}")
-    for part, indices in parts.items():
-        if not len(indices):
-            raise ArrayError(f"{where}: {part} is empty")
-        if indices[0] < 0 or indices[-1] >= clips:
-            wrong = indices[0] if indices[0] < 0 else indices[-1]
-            raise ArrayError(f"{where}: {part} must hold clips 0 … {clips - 1}, got {wrong}")
-        twice = indices[:-1][np.diff(indices) == 0]
-        if len(twice):
-            raise ArrayError(f"{where}: {part} holds clip {twice[0]} twice")
-        if part.startswith("test_") and len(extra := np.setdiff1d(indices, parts["test"])):
-            raise ArrayError(f"{where}: {part} must be a part of test, which lacks clip {extra[0]}")
-    shared = np.intersect1d(parts["train"], parts["test"])
-    if len(shared):
-        raise ArrayError(f"{where}: train and test share {len(shared)} clips, such as {shared[0]}")
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.random import fold_in, keys
-from skelaug_contrib.datasets.format import Ints, PreparedDataset
+from skelaug_contrib.datasets.checks import Ints
+from skelaug_contrib.datasets.format import PreparedDataset
 from skelaug_contrib.encoders.persons import people
 from skelaug_contrib.processes import end_with_parent
 

@@ -12,9 +12,10 @@ import torch
 
 from skelaug import check, plot
 from skelaug.skeleton import Skeleton
+from skelaug_contrib.datasets.checks import Ints
 from skelaug_contrib.datasets.facts import Floats
 from skelaug_contrib.datasets.findings import SHORT, Findings
-from skelaug_contrib.datasets.format import Ints, PreparedDataset
+from skelaug_contrib.datasets.format import PreparedDataset
 from skelaug_contrib.datasets.loader import read
 
 if TYPE_CHECKING:

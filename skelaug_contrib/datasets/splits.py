@@ -9,7 +9,8 @@ import torch
 
 from skelaug.arrays import ArrayError
 from skelaug.random import keys
-from skelaug_contrib.datasets.format import Ints, PreparedDataset
+from skelaug_contrib.datasets.checks import Ints
+from skelaug_contrib.datasets.format import PreparedDataset
 
 __all__ = ["ALL", "split"]
 

@@ -82,7 +82,8 @@ def test_the_report_holds_what_was_evaluated_and_the_exported_file_suffices(
     assert code == 0 and {name: row[1] for name, row in rows(text).items()} == {"validation": "18", "test": "18"}
     found = json.loads((tmp_path / "knn.json").read_text())
     assert (found["protocol"], found["validation_subjects"], found["encoder"]) == ("xsub", 1, "stgcn")
-    assert found["preparation"] == {"frames": FRAMES, "center": "clip", "stream": "joint", "align": None, "size": None}
+    prepared = {"frames": FRAMES, "center": "clip", "stream": "joint", "align": None, "size": None, "coords": None}
+    assert found["preparation"] == prepared
     assert (found["pretrained"]["step"], found["pretrained"]["total"]) == (3, 10)
     assert found["warnings"] == [f"{alone} is unfinished: 3 of 10 steps are done"]
     assert not {"on", "frames", "center", "align"} & found.keys()

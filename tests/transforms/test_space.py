@@ -315,13 +315,11 @@ def test_in_the_plane() -> None:
 def test_who_has_no_shoulders_is_not_turned() -> None:
     batch = make_batch()
     mask = batch.mask.clone()
-    mask[0, 5, LEFT, 0] = False
+    mask[0, :, LEFT, 0] = False
     batch = SkeletonBatch(batch.x, mask)
-    for by in ("shoulders", "spine"):
-        out = T.Align(SKELETON, by)(batch)
-        assert not torch.equal(out.x[0, :, 6], batch.x[0, :, 6])
-        if by == "shoulders":
-            assert torch.equal(out.x[0, :, 5], batch.x[0, :, 5])
+    out = T.Align(SKELETON)(batch)
+    assert torch.equal(out.x[0, ..., 0], batch.x[0, ..., 0]), "a shoulder that is never observed"
+    assert not torch.equal(out.x[1], batch.x[1])
     still = torch.ones(1, 3, 2, len(SKELETON), 1)
     assert torch.equal(T.Align(SKELETON)(still), still), "shoulders in one place"
 
@@ -349,13 +347,14 @@ def test_a_score_channel_is_left_alone(transform: T.Shear) -> None:
     torch.testing.assert_close(swapped[:, [1, 2, 0]], transform.replay(x, params))
 
 
-def test_a_person_whose_joint_is_lost_stays_where_it_is() -> None:
+def test_a_person_whose_joint_is_lost_keeps_the_last_known_origin() -> None:
     batch = make_batch()
     mask = batch.mask.clone()
     mask[0, 5, 0, 0] = False
     batch = SkeletonBatch(batch.x, mask)
     out = T.Center(SKELETON)(batch)
-    assert torch.equal(out.x[0, :, 5], batch.x[0, :, 5]) and not torch.equal(out.x[0, :, 6], batch.x[0, :, 6])
+    expected = batch.x[0, :, 5, :, 0] - batch.x[0, :, 4, 0, None, 0]
+    assert torch.equal(out.x[0, :, 5, 1:, 0], expected[:, 1:]) and (out.x[0, :, 5, 0, 0] == 0).all()
 
 
 @pytest.mark.parametrize(

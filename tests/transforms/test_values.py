@@ -200,7 +200,7 @@ def test_a_bone_nobody_shows_keeps_its_length() -> None:
     [
         (lambda: T.GaussianNoise(-0.1), r"GaussianNoise\(std=-0.1\): std must be a number ≥ 0 or a"),
         (lambda: T.GaussianNoise(relative="yes"), r"GaussianNoise\(relative='yes'\)"),
-        (lambda: T.BoneLengthTransfer("ntu25"), r"BoneLengthTransfer\(skeleton='ntu25'\)"),
+        (lambda: T.BoneLengthTransfer("ntu24"), r"BoneLengthTransfer\(skeleton='ntu24'\)"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_explained(make: object, message: str) -> None:

@@ -1,9 +1,9 @@
 """Does HiCLR's claim hold on NW-UCLA? Pretrain every method alike, evaluate, and write ``docs/results.md``.
 
     skelaug prepare npz nw_ucla.npz out/nw_ucla
-    python -m benchmarks.study run out/nw_ucla       # every variant, seed and protocol; skips what is finished
+    python -m benchmarks.study run out/nw_ucla       # every run of the study; skips what is finished
     python -m benchmarks.study try out/nw_ucla NAME --optimizer.lr 0.05    # one setting, scored on held-out subjects
-    python -m benchmarks.study table                 # docs/results.md, from the runs that are there
+    python -m benchmarks.study report                # docs/results.md and its figures, from the runs that are there
 
 Every run leaves one JSON file in ``benchmarks/results``; a run that was cut off goes on from its checkpoint. The test
 clips are scored by ``run`` alone; settings are chosen by ``try``, which never sees them.
@@ -18,7 +18,6 @@ import datetime
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -27,17 +26,31 @@ from typing import Any
 import torch
 
 import skelaug
+from benchmarks.study_report import report
 from skelaug_contrib import checkpoint
 from skelaug_contrib.commands.pretrain import parse
 from skelaug_contrib.config import to_dict
 from skelaug_contrib.datasets import EpochBatches, PreparedDataset, loader, preparation, split
-from skelaug_contrib.evaluate import Coordinates, accuracy, embed, knn, linear_probe, ridge
+from skelaug_contrib.evaluate import LINEAR, Coordinates, accuracy, embed, knn, linear_probe, ridge
 from skelaug_contrib.train import build_model, pretrain
 
 RESULTS = Path(__file__).parent / "results"
-REPORT = Path(__file__).parents[1] / "docs" / "results.md"
-SEEDS = (0, 1, 2)
-HELD_OUT = 2  # validation subjects of ``try``
+PROTOCOLS = ("xview", "xsub")
+HELD_OUT = 2  # subjects of the training part on which settings are chosen
+
+#: What each read-out may choose on the held-out subjects; the first of equally good ones is taken.
+SETTINGS: dict[str, tuple[float, ...]] = {
+    "knn": (20, 1, 5, 10, 50),  # neighbours
+    "linear": (3.0, 0.3, 1.0, 10.0),  # learning rate; the paper's first
+    "ridge": (1.0, 0.01, 0.1, 10.0, 100.0),  # penalty
+}
+
+#: How clips are brought to the encoder: as they were recorded; put at the origin and turned to the shoulders by the
+#: first frame; the same in every frame, as in the paper.
+PREPARATIONS = {
+    name: ["--data.center", name, "--data.align", "null" if name == "none" else name]
+    for name in ("none", "clip", "frame")
+}
 
 #: The settings in which a variant differs from small.yaml; None is an encoder that is never trained.
 VARIANTS: dict[str, list[str] | None] = {
@@ -53,28 +66,21 @@ VARIANTS: dict[str, list[str] | None] = {
     "hiclr-mask-symmetric": ["--method.direction", "symmetric"],
     "hiclr-mask-reversed": ["--method.direction", "reversed"],
 }
-RIDGE = {
-    "ridge regression on coordinates": lambda skeleton: Coordinates(),
-    "ridge regression on coordinates, clips turned to the shoulders": Coordinates,
-}
-SCORES = {"knn": "k-NN", "linear": "linear", "ridge": "ridge"}
-NAMES = {
-    "untrained": "untrained encoder",
-    "skeletonclr": "SkeletonCLR: basic view alone",
-    "naive-mask": "naive: basic + normal + Random Mask in plain InfoNCE",
-    "aimclr": "AimCLR-style: three views, all learn from the first",
-    "hiclr-2": "HiCLR, k = 2: basic, normal",
-    "hiclr-mask": "HiCLR, k = 3: + Random Mask",
-    "hiclr-edges": "HiCLR, k = 3: + Drop/Add Edges",
-    "hiclr-adain": "HiCLR, k = 3: + SkeleAdaIN",
-    "hiclr-all": "HiCLR, k = 3: + all three",
-    "hiclr-mask-symmetric": "HiCLR, k = 3: + Random Mask, symmetric",
-    "hiclr-mask-reversed": "HiCLR, k = 3: + Random Mask, reversed",
-}
+MAIN = ["untrained", "skeletonclr", "naive-mask", "hiclr-2", "hiclr-mask", "hiclr-adain", "hiclr-all"]
+
+#: The parts of the study: preparation, variants, seeds. Both protocols are run for each.
+PARTS: list[tuple[str, list[str], range]] = [
+    ("frame", list(VARIANTS), range(5)),
+    *((name, ["skeletonclr", "naive-mask", "hiclr-mask", "hiclr-adain"], range(3)) for name in ("clip", "none")),
+]
 
 
 def measure(data: Path, settings: list[str], out: Path, validation: int = 0, *, trained: bool = True) -> dict[str, Any]:
-    """Pretrain with small.yaml and these settings, then score k-NN and the linear probe."""
+    """Pretrain with small.yaml and these settings, then score the encoder's features.
+
+    The encoder never sees a label. What the read-outs need (k, a learning rate, a penalty) is chosen on held-out
+    subjects of the training part; only then are the test clips scored, once.
+    """
     config = parse("study", [str(data), str(out), "--config", "small.yaml", *settings])["config"]
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, validation_subjects=validation))
     dataset = PreparedDataset.open(data)
@@ -88,29 +94,16 @@ def measure(data: Path, settings: list[str], out: Path, validation: int = 0, *, 
     else:
         torch.manual_seed(config.seed)
         encoder, course = build_model(config, dataset.skeleton, dataset.x.shape[1]).encoder, {"seconds": 0.0}
-    parts = split(dataset, config.data.protocol, validation_subjects=validation or None)
-    prepare = preparation(dataset.skeleton, config.data.frames, config.data.center, config.data.stream)
+    chosen = config.data
+    prepare = preparation(dataset.skeleton, chosen.frames, chosen.center, chosen.stream, chosen.align, chosen.size)
+    parts = split(dataset, chosen.protocol, validation_subjects=validation or None)
     if not trained:
         calibrate(encoder, dataset, parts["train"], prepare)
     scored = ["validation"] if validation else [part for part in parts if part.startswith("test")]
-    held = split(dataset, config.data.protocol, validation_subjects=HELD_OUT)
-    features, labels = embed(encoder, dataset, range(len(dataset)), prepare), torch.from_numpy(dataset.label)
-    train = parts["train"]
-    probe = linear_probe(features[train], labels[train], seed=config.seed).model
-    strength = choose_strength(features, labels, held)
-
-    def score(part: str) -> dict[str, float]:
-        x, y = features[parts[part]], labels[parts[part]]
-        return {
-            "knn": accuracy(knn(features[train], labels[train], x), y),
-            "linear": accuracy(probe(x).argmax(1), y),
-            "ridge": accuracy(ridge(features[train], labels[train], x, strength).argmax(1), y),
-        }
-
+    features = embed(encoder, dataset, range(len(dataset)), prepare)
     return {
         "config": to_dict(config),
-        "scores": {part: score(part) for part in scored},
-        "ridge_strength": strength,
+        **score(features, dataset, chosen.protocol, {part: parts[part] for part in ("train", *scored)}, config.seed),
         **course,
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__,
@@ -119,15 +112,40 @@ def measure(data: Path, settings: list[str], out: Path, validation: int = 0, *, 
     }
 
 
-def choose_strength(features: torch.Tensor, labels: torch.Tensor, held: dict[str, Any]) -> float:
-    """The penalty of a ridge regression that does best on the held-out subjects."""
-    train, validation = held["train"], held["validation"]
+def score(
+    features: torch.Tensor, dataset: PreparedDataset, protocol: str, parts: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Accuracy of each read-out on each part but ``train``, with the setting that is best on held-out subjects."""
+    labels = torch.from_numpy(dataset.label)
+    held = split(dataset, protocol, validation_subjects=HELD_OUT)
 
-    def score(strength: float) -> float:
-        predictions = ridge(features[train], labels[train], features[validation], strength).argmax(1)
-        return accuracy(predictions, labels[validation])
+    def predictions(readout: str, setting: float, train: Any, rows: Any) -> torch.Tensor:
+        x, y, queries = features[train], labels[train], features[rows]
+        match readout:
+            case "knn":
+                return knn(x, y, queries, k=int(setting))
+            case "linear":
+                schedule = dataclasses.replace(LINEAR["stgcn"], lr=setting)
+                return (
+                    linear_probe(x, y, classes=len(dataset.class_names), schedule=schedule, seed=seed)
+                    .model(queries)
+                    .argmax(1)
+                )
+            case _:
+                return ridge(x, y, queries, setting).argmax(1)
 
-    return max((0.01, 0.1, 1.0, 10.0, 100.0), key=score)
+    found: dict[str, Any] = {"chosen": {}, "validation": {}, "scores": {part: {} for part in parts if part != "train"}}
+    for readout, settings in SETTINGS.items():
+        truth = labels[held["validation"]]
+        on_held = {
+            setting: accuracy(predictions(readout, setting, held["train"], held["validation"]), truth)
+            for setting in settings
+        }
+        best = max(settings, key=on_held.__getitem__)  # the first of equal ones
+        found["chosen"][readout], found["validation"][readout] = best, on_held[best]
+        for part, scores in found["scores"].items():
+            scores[readout] = accuracy(predictions(readout, best, parts["train"], parts[part]), labels[parts[part]])
+    return found
 
 
 @torch.no_grad()
@@ -142,29 +160,30 @@ def calibrate(encoder: torch.nn.Module, dataset: PreparedDataset, train: Any, pr
 
 
 def save(path: Path, found: dict[str, Any]) -> None:
-    found["config"]["data"]["path"] = "nw_ucla"
-    text = json.dumps(found, indent=2) + "\n"
-    checkpoint.write(path, text.encode())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.write(path, (json.dumps(found, indent=2) + "\n").encode())
 
 
-def run(data: Path, protocols: list[str], variants: list[str], seeds: list[int], work: Path, jobs: int) -> None:
-    """Do what is not done yet, ``jobs`` runs at a time, one thread each."""
+def run(data: Path, work: Path, jobs: int, seeds: list[int]) -> None:
+    """Do what is not done yet, ``jobs`` runs at a time, one thread each; a run that was cut off goes on."""
     todo = [
-        (protocol, variant, seed)
-        for seed in seeds
-        for protocol in protocols
+        (name, protocol, variant, seed)
+        for name, variants, wanted in PARTS
+        for seed in wanted
         for variant in variants
-        if not result_file(protocol, variant, seed).exists()
+        for protocol in PROTOCOLS
+        if seed in seeds and not result_file(name, protocol, variant, seed).exists()
     ]
+    # What the claim rests on comes first: the methods of MAIN with three seeds, the others, preparations, more seeds.
+    todo.sort(key=lambda each: (each[3] >= 3, each[0] != "frame", each[2] not in MAIN, each[3]))
     print(f"{len(todo)} runs to do")
     threads = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         calls = {}
-        for protocol, variant, seed in todo:
-            command = [sys.executable, "-m", "benchmarks.study", "one", str(data), protocol, variant, str(seed)]
-            command += ["--work", str(work)]
+        for each in todo:
+            command = [sys.executable, "-m", "benchmarks.study", "one", str(data), *map(str, each), "--work", str(work)]
             call = pool.submit(subprocess.run, command, env=threads, check=True, capture_output=True, text=True)
-            calls[call] = f"{protocol} {variant} seed {seed}"
+            calls[call] = " ".join(map(str, each))
         for done in concurrent.futures.as_completed(calls):
             try:
                 print(f"{calls[done]}: {done.result().stdout.strip()}", flush=True)
@@ -173,12 +192,13 @@ def run(data: Path, protocols: list[str], variants: list[str], seeds: list[int],
                 sys.exit(f"{calls[done]} failed:\n{error.stderr}")
 
 
-def one(data: Path, protocol: str, variant: str, seed: int, work: Path) -> None:
+def one(data: Path, name: str, protocol: str, variant: str, seed: int, work: Path) -> None:
     settings = VARIANTS[variant]
-    common = ["--seed", str(seed), "--data.protocol", protocol]
-    out = work / f"{protocol}-{variant}-{seed}"
+    common = ["--seed", str(seed), "--data.protocol", protocol, *PREPARATIONS[name]]
+    out = work / name / f"{protocol}-{variant}-{seed}"
     found = measure(data, [*common, *(settings or [])], out, trained=settings is not None)
-    save(result_file(protocol, variant, seed), found)
+    found["config"]["data"]["path"] = "nw_ucla"
+    save(result_file(name, protocol, variant, seed), found)
     print(describe(found))
 
 
@@ -191,64 +211,24 @@ def describe(found: dict[str, Any]) -> str:
     return f"{'; '.join(scores)} ({found['seconds']:.0f} s)"
 
 
-def result_file(protocol: str, variant: str, seed: int) -> Path:
-    return RESULTS / "study" / f"{protocol}-{variant}-{seed}.json"
+def result_file(name: str, protocol: str, variant: str, seed: int) -> Path:
+    return RESULTS / "study" / name / f"{protocol}-{variant}-{seed}.json"
 
 
 def baseline(data: Path) -> None:
-    """Ridge regression on coordinates, as they are and with clips turned to the shoulders; strength by validation."""
+    """The same read-outs on coordinates, which learn nothing, for each preparation."""
     dataset = PreparedDataset.open(data)
-    prepare = preparation(dataset.skeleton, 24, "clip")
-    found: dict[str, Any] = {}
-    for name, encoder in RIDGE.items():
-        for protocol in dataset.splits:
+    for name in PREPARATIONS:
+        prepare = preparation(dataset.skeleton, 24, name, align=None if name == "none" else name)
+        features = embed(Coordinates(), dataset, range(len(dataset)), prepare)
+        for protocol in PROTOCOLS:
+            if result_file(name, protocol, "coordinates", 0).exists():
+                continue
             parts = dataset.splits[protocol]
-            x, y = (
-                embed(encoder(dataset.skeleton), dataset, range(len(dataset)), prepare),
-                torch.from_numpy(dataset.label),
-            )
-            strength = choose_strength(x, y, split(dataset, protocol, validation_subjects=HELD_OUT))
-            found.setdefault(name, {})[protocol] = {"strength": strength} | {
-                part: accuracy(ridge(x[parts["train"]], y[parts["train"]], x[rows], strength).argmax(1), y[rows])
-                for part, rows in parts.items()
-                if part.startswith("test")
-            }
-    checkpoint.write(RESULTS / "study" / "ridge.json", (json.dumps(found, indent=2) + "\n").encode())
-    print(found)
-
-
-def table(protocol: str, parts: list[str]) -> list[str]:
-    """A Markdown table: mean ± standard deviation over the seeds."""
-    heads = [f"{score} {part}" for part in parts for score in SCORES.values()]
-    lines = [f"| method | {' | '.join(heads)} | seeds |", "|---|" + "---|" * (len(heads) + 1)]
-    ridge_file = RESULTS / "study" / "ridge.json"
-    if ridge_file.exists():
-        for name, found in json.loads(ridge_file.read_text(encoding="utf-8")).items():
-            cells = [cell for part in parts for cell in ("", "", f"{100 * found[protocol][part]:.1f}")]
-            lines.append(f"| {name} | {' | '.join(cells)} | |")
-    for variant, name in NAMES.items():
-        files = sorted((RESULTS / "study").glob(f"{protocol}-{variant}-[0-9]*.json"))
-        found = [json.loads(file.read_text(encoding="utf-8"))["scores"] for file in files]
-        if found:
-            cells = [spread([run[part][key] for run in found]) for part in parts for key in SCORES]
-            lines.append(f"| {name} | {' | '.join(cells)} | {len(found)} |")
-    return lines
-
-
-def spread(values: list[float]) -> str:
-    percent = [100 * value for value in values]
-    return f"{statistics.mean(percent):.1f}" + (f" ± {statistics.stdev(percent):.1f}" if len(percent) > 1 else "")
-
-
-def report() -> None:
-    """Put the tables into the document, between its marks."""
-    text = REPORT.read_text(encoding="utf-8")
-    for protocol, parts in (("xview", ["test_clean", "test"]), ("xsub", ["test"])):
-        begin, end = f"<!-- {protocol}: made by benchmarks/study.py -->", f"<!-- end {protocol} -->"
-        before, rest = text.split(begin)
-        text = before + begin + "\n\n" + "\n".join(table(protocol, parts)) + "\n\n" + end + rest.split(end)[1]
-    REPORT.write_text(text, encoding="utf-8")
-    print(f"wrote {REPORT}")
+            scored = {part: rows for part, rows in parts.items() if part == "train" or part.startswith("test")}
+            found = score(features, dataset, protocol, scored, 0) | {"seconds": 0.0}
+            save(result_file(name, protocol, "coordinates", 0), found)
+            print(f"{name} {protocol} coordinates: {describe(found)}", flush=True)
 
 
 def main() -> None:
@@ -258,13 +238,12 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     everything = commands.add_parser("run", help="all runs that are not done yet")
     everything.add_argument("data", type=Path)
-    everything.add_argument("--protocols", nargs="+", default=["xview", "xsub"])
-    everything.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
-    everything.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    everything.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
     everything.add_argument("--jobs", type=int, default=os.cpu_count())
     single = commands.add_parser("one", help="one run")
     single.add_argument("data", type=Path)
-    single.add_argument("protocol")
+    single.add_argument("name", choices=list(PREPARATIONS))
+    single.add_argument("protocol", choices=PROTOCOLS)
     single.add_argument("variant", choices=list(VARIANTS))
     single.add_argument("seed", type=int)
     for each in (everything, single):
@@ -272,26 +251,23 @@ def main() -> None:
     attempt = commands.add_parser("try", help="one setting, scored on held-out subjects of the training part")
     attempt.add_argument("data", type=Path)
     attempt.add_argument("name")
-    commands.add_parser("ridge", help="the baseline on coordinates").add_argument("data", type=Path)
-    commands.add_parser("table", help="write docs/results.md")
+    commands.add_parser("report", help="write docs/results.md and its figures")
     options, rest = parser.parse_known_args()
     if rest and options.command != "try":
         parser.error(f"unknown: {' '.join(rest)}")
     match options.command:
         case "run":
+            run(options.data, options.work, options.jobs, options.seeds)
             baseline(options.data)
-            run(options.data, options.protocols, options.variants, options.seeds, options.work, options.jobs)
-            report()
+            report(RESULTS / "study")
         case "one":
-            one(options.data, options.protocol, options.variant, options.seed, options.work)
+            one(options.data, options.name, options.protocol, options.variant, options.seed, options.work)
         case "try":
             found = measure(options.data, rest, Path("out/study") / f"try-{options.name}", HELD_OUT)
             save(RESULTS / "tuning" / f"{options.name}.json", found)
             print(describe(found))
-        case "ridge":
-            baseline(options.data)
-        case "table":
-            report()
+        case "report":
+            report(RESULTS / "study")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import skelaug
 
@@ -94,7 +96,8 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
             module.add_arguments(parser)
             parse = parser.parse_intermixed_args if hasattr(module, "INTERMIXED") else parser.parse_args
             options = vars(parse(arguments))
-        module.run(**options)
+        with _warnings_in_a_line(name):
+            module.run(**options)
     except KeyboardInterrupt:
         print(f"\nskelaug {name}: interrupted", file=sys.stderr)
         return 130
@@ -102,6 +105,23 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
         print(f"skelaug {name}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _warnings_in_a_line(name: str) -> Iterator[None]:
+    """Print the library's warnings as the command's own words, without the place in the code."""
+    usual = warnings.formatwarning
+
+    def one_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:
+        if category is UserWarning:
+            return f"skelaug {name}: warning: {message}\n"
+        return usual(message, category, *place, **more)
+
+    warnings.formatwarning = one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -286,3 +287,13 @@ def test_importing_skelaug_leaves_the_heavy_libraries_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_warning_is_the_commands_own_line(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((2, 3, 8, 18, 1), np.float32))
+    command = [sys.executable, "-m", "skelaug.cli", "views", "x.npy", "--skeleton", "openpose18", "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    (line,) = [line for line in done.stderr.splitlines() if "warning" in line.lower()]
+    assert line.startswith("skelaug views: warning: skeleton 'openpose18' is one of images")
+    assert "--coords 2" in line

@@ -106,7 +106,10 @@ def run(
             f"--skeleton is needed: a file of numbers does not say what its joints are; {', '.join(skeletons)}"
         )
     source = _open_prepared(input) if prepared else SequenceFile.open(input, layout, array, sizes)
-    bones = _prepared_skeleton(input) if skeleton is None else find_skeleton(skeleton)
+    told = _about_prepared(input) if prepared else None
+    bones = told[0] if told and skeleton is None else find_skeleton(str(skeleton))
+    if told and coords is None:
+        coords = told[1]
     views = _policy(policy, bones, strong, stream, coords)
     channels = _check_shape(source, bones, coords)
     folder_of_views = Output(out, "a folder of skelaug views", "views.json", _FILES)
@@ -159,15 +162,15 @@ def _open_prepared(folder: Path) -> SequenceFile:
     return replace(SequenceFile.open(folder / "x.npy"), lengths=lengths)
 
 
-def _prepared_skeleton(folder: Path) -> Skeleton:
+def _about_prepared(folder: Path) -> tuple[Skeleton, tuple[int, ...] | None]:
+    """The skeleton of a folder that ``skelaug prepare`` wrote, and which of its channels are coordinates."""
     about = folder / "dataset.json"
     refuse_pointer(about)
     try:
-        return Skeleton.from_dict(json.loads(about.read_text(encoding="utf-8"))["skeleton"])
+        found = json.loads(about.read_text(encoding="utf-8"))
+        return Skeleton.from_dict(found["skeleton"]), check.coordinates("views", found.get("coords"))
     except (ValueError, TypeError, KeyError) as error:
-        raise ArrayError(
-            f"{about}: has no skeleton ({error}); prepare the data anew, or name it with --skeleton"
-        ) from error
+        raise ArrayError(f"{about}: has no skeleton ({error}); prepare the data anew") from error
 
 
 def _policy(

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from contrib.sources import raw
 from runs import tiny
 
 import skelaug
 from skelaug.arrays import ArrayError
 from skelaug.cli import main
-from skelaug_contrib.datasets import PreparedDataset
+from skelaug_contrib.datasets import PreparedDataset, from_npz
 from skelaug_contrib.train import pretrain
 
 Capture = pytest.CaptureFixture[str]
@@ -180,6 +181,17 @@ def test_views_of_a_prepared_folder(tmp_path: Path, capsys: Capture) -> None:
     (data.path / "dataset.json").write_text("{}")
     assert main(["views", str(data.path), "--out", str(tmp_path / "x")]) == 1
     assert "has no skeleton" in capsys.readouterr().err
+
+
+def test_views_of_a_prepared_folder_know_which_channels_are_coordinates(tmp_path: Path) -> None:
+    x = skelaug.synthetic_motion("coco17", 4, 12, dims=2, generator=torch.Generator().manual_seed(0)).x
+    x = torch.cat([x, torch.full_like(x[:, :1], 0.7)], 1).numpy()
+    np.savez(tmp_path / "a.npz", x=x, label=np.arange(4))
+    data = from_npz(tmp_path / "a.npz", tmp_path / "data", skelaug.skeletons["coco17"], coords=2)
+    assert main(["views", str(data.path), "--out", str(tmp_path / "views")]) == 0  # and without a warning
+    for file in (tmp_path / "views").glob("[0-9]_*.npy"):
+        if not file.stem.endswith("_mask"):
+            assert set(np.unique(np.load(file)[:, 2])) <= {np.float32(0), np.float32(0.7)}
 
 
 # --- AMASS ------------------------------------------------------------------------------------------------------------

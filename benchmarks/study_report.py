@@ -209,7 +209,7 @@ def _panels(height: float) -> tuple[Figure, list[Axes]]:
 
 
 def _levels(runs: Runs, variants: Sequence[str]) -> Figure:
-    """Accuracy of methods: mean and interval over the seeds, one dot a seed, and the line of coordinates."""
+    """Accuracy of methods: mean and, of three seeds and more, interval, one dot a seed; the line of coordinates."""
     figure, panels = _panels(4.2)
     for panel, (protocol, parts) in zip(panels, PARTS.items(), strict=True):
         for number, (readout, colour) in enumerate(zip(READOUTS, _COLOURS, strict=True)):
@@ -221,7 +221,8 @@ def _levels(runs: Runs, variants: Sequence[str]) -> Figure:
                 if found is not None:
                     x = place + 0.2 * (number - 1)
                     label = READOUTS[readout] if place == 0 else None
-                    panel.errorbar(x, found.mean, found.half, fmt="o", color=colour, markersize=5, label=label)
+                    half = found.half if len(found.values) > 2 else math.nan  # of two seeds it is wider than the figure
+                    panel.errorbar(x, found.mean, half, fmt="o", color=colour, markersize=5, label=label)
                     panel.plot([x] * len(found.values), found.values, ".", color=colour, alpha=0.3, markersize=5)
         panel.set_xticks(range(len(variants)), [SHORT[variant] for variant in variants], rotation=25, ha="right")
     panels[0].set_ylabel("accuracy %")

@@ -226,9 +226,9 @@ def baseline(data: Path) -> None:
                 continue
             parts = dataset.splits[protocol]
             scored = {part: rows for part, rows in parts.items() if part == "train" or part.startswith("test")}
-            found = score(features, dataset, protocol, scored, 0) | {"seconds": 0.0}
-            save(result_file(name, protocol, "coordinates", 0), found)
-            print(f"{name} {protocol} coordinates: {describe(found)}", flush=True)
+            result = score(features, dataset, protocol, scored, 0) | {"seconds": 0.0}
+            save(result_file(name, protocol, "coordinates", 0), result)
+            print(f"{name} {protocol} coordinates: {describe(result)}", flush=True)
 
 
 def main() -> None:

@@ -112,8 +112,8 @@ class Runs:
         return {seed: 100 * scores[part][readout] for seed, scores in runs.items()}
 
     def estimate(self, *where: str) -> Estimate | None:
-        found = self.of(*where)
-        return Estimate.of(list(found.values())) if found else None
+        accuracies = self.of(*where)
+        return Estimate.of(list(accuracies.values())) if accuracies else None
 
     def difference(self, a: str, b: str, *where: str) -> Estimate | None:
         """Of two methods, seed by seed; None where fewer than two seeds are there of both."""
@@ -192,8 +192,8 @@ def _preparations(runs: Runs, protocol: str) -> list[str]:
 
 def _first(runs: Runs, variant: str, protocol: str, part: str, readout: str, preparation: str) -> Estimate | None:
     """Over the first three seeds, which every preparation has."""
-    found = runs.of(variant, protocol, part, readout, preparation)
-    values = [value for seed, value in found.items() if seed < 3]
+    accuracies = runs.of(variant, protocol, part, readout, preparation)
+    values = [value for seed, value in accuracies.items() if seed < 3]
     return Estimate.of(values) if values else None
 
 
@@ -217,13 +217,14 @@ def _levels(runs: Runs, variants: Sequence[str]) -> Figure:
             if base is not None:
                 panel.axhline(base.mean, color=colour, linestyle=":", linewidth=1)
             for place, variant in enumerate(variants):
-                found = runs.estimate(variant, protocol, parts[0], readout)
-                if found is not None:
+                accuracy = runs.estimate(variant, protocol, parts[0], readout)
+                if accuracy is not None:
                     x = place + 0.2 * (number - 1)
                     label = READOUTS[readout] if place == 0 else None
-                    half = found.half if len(found.values) > 2 else math.nan  # of two seeds it is wider than the figure
-                    panel.errorbar(x, found.mean, half, fmt="o", color=colour, markersize=5, label=label)
-                    panel.plot([x] * len(found.values), found.values, ".", color=colour, alpha=0.3, markersize=5)
+                    # Of two seeds an interval is wider than the figure.
+                    half = accuracy.half if len(accuracy.values) > 2 else math.nan
+                    panel.errorbar(x, accuracy.mean, half, fmt="o", color=colour, markersize=5, label=label)
+                    panel.plot([x] * len(accuracy.values), accuracy.values, ".", color=colour, alpha=0.3, markersize=5)
         panel.set_xticks(range(len(variants)), [SHORT[variant] for variant in variants], rotation=25, ha="right")
     panels[0].set_ylabel("accuracy %")
     panels[0].legend(frameon=False, title="dotted: coordinates", fontsize=9, title_fontsize=9)
@@ -239,12 +240,16 @@ def _forest(runs: Runs, pairs: Sequence[tuple[str, str]]) -> Figure | None:
         panel.axvline(0, color="0.4", linewidth=1)
         for number, (readout, colour) in enumerate(zip(READOUTS, _COLOURS, strict=True)):
             for place, (a, b) in enumerate(pairs):
-                found = runs.difference(a, b, protocol, parts[0], readout)
-                if found is not None:
+                difference = runs.difference(a, b, protocol, parts[0], readout)
+                if difference is not None:
                     y = place + 0.2 * (number - 1)
                     label = READOUTS[readout] if place == 0 else None
-                    panel.errorbar(found.mean, y, xerr=found.half, fmt="o", color=colour, markersize=5, label=label)
-                    panel.plot(found.values, [y] * len(found.values), ".", color=colour, alpha=0.3, markersize=5)
+                    panel.errorbar(
+                        difference.mean, y, xerr=difference.half, fmt="o", color=colour, markersize=5, label=label
+                    )
+                    panel.plot(
+                        difference.values, [y] * len(difference.values), ".", color=colour, alpha=0.3, markersize=5
+                    )
         panel.set_yticks(range(len(pairs)), [f"{SHORT[a]} − {SHORT[b]}" for a, b in pairs])
         panel.set_xlabel("difference of accuracy, points")
     panels[0].invert_yaxis()
@@ -260,8 +265,10 @@ def _over_preparation(runs: Runs) -> Figure | None:
     colours = dict(zip(("coordinates", *PREPARED), ("0.5", "#000000", "#d55e00", "#0072b2", "#009e73"), strict=True))
     for panel, (protocol, parts) in zip(panels, PARTS.items(), strict=True):
         for shift, (variant, colour) in enumerate(colours.items()):
-            found = [_first(runs, variant, protocol, parts[0], "linear", preparation) for preparation in PREPARATIONS]
-            there = [(place, value) for place, value in enumerate(found) if value is not None]
+            accuracies = [
+                _first(runs, variant, protocol, parts[0], "linear", preparation) for preparation in PREPARATIONS
+            ]
+            there = [(place, value) for place, value in enumerate(accuracies) if value is not None]
             if there:
                 places, means = [place + 0.04 * (shift - 2) for place, _ in there], [value.mean for _, value in there]
                 halves = [0.0 if math.isnan(value.half) else value.half for _, value in there]

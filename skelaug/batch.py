@@ -122,18 +122,16 @@ class SkeletonBatch:
         if unknown:
             raise TypeError(f"{who}({unknown[0]}=…): a batch has x, mask, graph and label")
         x = check_x(changes.get("x", self.x), who)
-        mask = self.seen
-        if "mask" in changes:
-            mask = check_mask(x, changes["mask"], who)
-        elif x.shape[:1] + x.shape[2:] != self.x.shape[:1] + self.x.shape[2:]:
+        if "mask" not in changes and x.shape[:1] + x.shape[2:] != self.x.shape[:1] + self.x.shape[2:]:
             raise ValueError(
                 f"{who}(x=…): x is {tuple(x.shape)}, the batch {tuple(self.x.shape)}: with other N, T, V or M give the "
                 f"mask that belongs to x, too"
             )
         observed = self.observed
         if "x" in changes or "mask" in changes:
-            x, mask = observed_in(x, mask, "nan")
-            observed = Presence.of(mask)
+            mask = check_mask(x, changes["mask"], who) if "mask" in changes else self.seen
+            x, seen = observed_in(x, mask, "nan")
+            observed = Presence.of(seen)
         graph, label = changes.get("graph", self.graph), changes.get("label", self.label)
         batch = SkeletonBatch.trusted(x, observed, graph, label)
         check_rest(batch, who)

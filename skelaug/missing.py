@@ -67,16 +67,13 @@ def check_missing(who: str, missing: Any) -> Missing:
         if missing.keys() != {"score", "below"}:
             raise ValueError(f"{who}(missing={dict(missing)!r}): a mapping must hold score, a channel, and below")
         return Score(missing["score"], missing["below"])
+    wanted = f"{who}(missing={missing!r}): missing must be 'nan', 'zero' or skelaug.Score(channel=2, below=0.3)"
     if not isinstance(missing, str):
-        raise TypeError(
-            f"{who}(missing={missing!r}): missing must be 'nan', 'zero' or skelaug.Score(channel=2, below=0.3), got "
-            f"{type(missing).__name__}"
-        )
-    if missing not in ("nan", "zero"):
-        raise ValueError(
-            f"{who}(missing={missing!r}): missing must be 'nan', 'zero' or skelaug.Score(channel=2, below=0.3)"
-        )
-    return "nan" if missing == "nan" else "zero"
+        raise TypeError(f"{wanted}, got {type(missing).__name__}")
+    match missing:
+        case "nan" | "zero":
+            return missing
+    raise ValueError(wanted)
 
 
 def finite_joints(x: Tensor) -> Tensor | None:

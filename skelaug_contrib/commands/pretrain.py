@@ -77,12 +77,18 @@ def run(config: PretrainConfig, out: Path, resume: bool) -> None:
 
     try:
         dataset = PreparedDataset.open(config.data.path)
-        rank_zero_only(print)("\n".join(header(dataset, config)), flush=True)
+        _announce(dataset, config)
         encoder = pretrain(config, out, resume)
     except ValueError as error:  # what the library says of its arguments
         raise Refused(str(error)) from error
     if distributed.rank() == 0:
         print(f"wrote {encoder}")
+
+
+@rank_zero_only
+def _announce(dataset: PreparedDataset, config: PretrainConfig) -> None:
+    """Print the header; one process looks at the clips and prints."""
+    print("\n".join(header(dataset, config)), flush=True)
 
 
 def header(dataset: PreparedDataset, config: PretrainConfig) -> list[str]:

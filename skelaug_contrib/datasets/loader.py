@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
+from skelaug.presence import Presence
 from skelaug.random import fold_in, keys
 from skelaug_contrib.datasets.checks import Ints
 from skelaug_contrib.datasets.format import PreparedDataset
@@ -53,9 +54,8 @@ def read(dataset: PreparedDataset, ids: Sequence[int] | Ints) -> Clips:
     x = torch.from_numpy(np.asarray(dataset.x)[index])
     length, label = torch.from_numpy(dataset.length[index]), torch.from_numpy(dataset.label[index])
     batch = SkeletonBatch.from_lengths(x, length, label)
-    assert batch.mask is not None
     mask = batch.mask.contiguous()  # expanded over the joints, it could not be pinned
-    return Clips(batch.replace(mask=mask), torch.from_numpy(index), people(mask))
+    return Clips(batch.with_parts(observed=Presence.of(mask)), torch.from_numpy(index), people(mask))
 
 
 class EpochBatches(Sampler[list[int]]):

@@ -12,7 +12,6 @@ import torch
 from evaluated import FRAMES, SKELETON, Run, World, exported, prepared, refused, rows
 
 import skelaug
-from skelaug.cli import main
 from skelaug_contrib.commands import evaluation
 from skelaug_contrib.datasets import PreparedDataset, preparation, split
 from skelaug_contrib.evaluate import LINEAR, accuracy, embed, knn, linear_probe
@@ -23,18 +22,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("world")
     data = prepared(root / "data")
     return World(data, {stream: exported(root / stream, data, stream) for stream in ("joint", "bone", "motion")})
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call ``skelaug`` and return exit code, output and errors."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(a) for a in arguments])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def test_knn_reports_what_the_library_finds(world: World, run: Run, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from evaluated import FRAMES, SKELETON, Run, exported, prepared, refused, rows
 from runs import prepared as prepared_to_train
 from runs import tiny
 
-from skelaug.cli import main
 from skelaug_contrib.datasets import PreparedDataset, preparation, split, write
 from skelaug_contrib.evaluate import LINEAR, Coordinates, accuracy, embed, knn, linear_probe
 from skelaug_contrib.train import pretrain
@@ -33,16 +32,6 @@ STREAMS = ("joint", "bone", "motion")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepared(tmp_path_factory.mktemp("data") / "data")
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(a) for a in arguments])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def line(command: str, folder: Path, data: Path, **how: Any) -> list[object]:

@@ -14,7 +14,17 @@ import numpy.typing as npt
 from skelaug.arrays import ArrayError
 from skelaug.sides import find_sides, torn_pairs
 from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, every, find, guarded, load, name_of, shown
+from skelaug_contrib.datasets.sources.files import (
+    MAX_FRAMES,
+    Broken,
+    every,
+    find,
+    folder_names,
+    guarded,
+    load,
+    name_of,
+    shown,
+)
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 from skelaug_contrib.datasets.sources.text import check, table, to_count
@@ -140,7 +150,7 @@ def _files(root: Path) -> list[Path]:
 
 @functools.lru_cache(maxsize=4)
 def _classes(root: Path) -> tuple[str, ...]:
-    return tuple(sorted({path.parent.name for path in _files(root)}))
+    return folder_names(_files(root))
 
 
 @functools.lru_cache(maxsize=4)

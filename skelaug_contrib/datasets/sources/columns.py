@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelaug.arrays import ArrayError
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, name_of, shown
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, folder_names, guarded, load, name_of, shown
 from skelaug_contrib.datasets.sources.folder import Named
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
@@ -120,7 +120,7 @@ def _files(root: Path) -> list[Path]:
 
 @functools.lru_cache(maxsize=4)
 def _classes(root: Path) -> tuple[str, ...]:
-    return tuple(sorted({path.parent.name for path in _files(root)}))
+    return folder_names(_files(root))
 
 
 class _Places:

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +14,19 @@ from skelaug.arrays import ArrayError
 from skelaug.files import POINTER, is_pointer
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
 
-__all__ = ["MAX_BYTES", "MAX_FRAMES", "Broken", "every", "find", "guarded", "load", "name_of", "shown", "without_path"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_FRAMES",
+    "Broken",
+    "every",
+    "find",
+    "folder_names",
+    "guarded",
+    "load",
+    "name_of",
+    "shown",
+    "without_path",
+]
 
 MAX_BYTES = 1 << 26  # of one text file: several times the longest recording of any public set
 MAX_FRAMES = 100_000  # of one recording: an hour at 30 frames a second
@@ -77,6 +89,11 @@ def find(root: Path, name: re.Pattern[str], what: str, *, alone: bool = False) -
     if not found:
         raise ArrayError(f"{root}: nothing to read in it; expected {what}")
     return sorted(found)
+
+
+def folder_names(paths: Iterable[Path]) -> tuple[str, ...]:
+    """The names of the folders that hold the files, in alphabetical order: the classes, where folders are classes."""
+    return tuple(sorted({path.parent.name for path in paths}))
 
 
 def name_of(path: Path, root: Path) -> str:

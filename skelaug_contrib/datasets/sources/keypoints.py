@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from skelaug.arrays import ArrayError
 from skelaug.skeleton import Skeleton
-from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, guarded, load, name_of, shown
+from skelaug_contrib.datasets.sources.files import MAX_FRAMES, Broken, find, folder_names, guarded, load, name_of, shown
 from skelaug_contrib.datasets.sources.folder import Named
 from skelaug_contrib.datasets.sources.people import clip
 from skelaug_contrib.datasets.sources.source import Fault, Recording, Unit
@@ -170,7 +170,7 @@ class OpenPose(Named):
     @property
     def class_names(self) -> Sequence[str]:
         """Names of the folders that hold clips, in alphabetical order."""
-        return tuple(sorted({path.parent.name for path in _openpose_clips(self.root)}))
+        return _openpose_classes(self.root)
 
     def units(self) -> Sequence[Unit]:
         """The first file of each clip."""
@@ -216,6 +216,11 @@ class OpenPose(Named):
 def _stem(path: Path) -> str:
     match = _FRAME.fullmatch(path.name)
     return match[1] if match else path.stem
+
+
+@functools.lru_cache(maxsize=4)
+def _openpose_classes(root: Path) -> tuple[str, ...]:
+    return folder_names(_openpose_clips(root))
 
 
 @functools.lru_cache(maxsize=4)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import skelaug
+from skelaug.commands.console import use_plain_signs
+from skelaug.commands.usage import Parser, did_you_mean
 
 __all__ = ["main"]
 
@@ -62,6 +64,7 @@ skelaug COMMAND --help explains a command; skelaug --version tells the version."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelaug`` and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    use_plain_signs()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help", "help"):
         print(_HELP.format("\n".join(f"  {name:10} {command.help}" for name, command in _COMMANDS.items())))
@@ -72,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name, *rest = given
     command = _COMMANDS.get(name)
     if command is None:
-        print(f"skelaug: no command {name!r}; commands: {', '.join(_COMMANDS)}", file=sys.stderr)
+        near = did_you_mean(name, _COMMANDS)
+        print(f"skelaug: no command {name!r}{near}; commands: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2
     missing = [module for module in command.needs if importlib.util.find_spec(module) is None]
     if missing:
@@ -92,7 +96,7 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
             options = module.parse(name, arguments)
         else:
             style = argparse.ArgumentDefaultsHelpFormatter
-            parser = argparse.ArgumentParser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
+            parser = Parser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
             module.add_arguments(parser)
             parse = parser.parse_intermixed_args if hasattr(module, "INTERMIXED") else parser.parse_args
             options = vars(parse(arguments))

@@ -20,6 +20,7 @@ from skelaug import describe, plugins, policies, transforms
 from skelaug.coordinates import OnCoordinates, with_coords
 from skelaug.expect import of_type
 from skelaug.files import POINTER, is_pointer
+from skelaug.known import choices
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View
 from skelaug.skeleton import Skeleton, find_skeleton
 from skelaug.transform import Transform
@@ -145,7 +146,7 @@ def _from_dict(data: Any, bones: Skeleton | None) -> Any:
     kind = _find_type(data["type"])
     if kind is None:
         known = sorted([*TYPES, *transforms.registry.names()])
-        raise ValueError(f"from_dict: unknown type {data['type']!r}; known: {', '.join(known)}")
+        raise ValueError(f"from_dict: unknown type {data['type']!r}; {choices(data['type'], known)}")
     arguments = {k: _argument(k, v, bones) for k, v in data.items() if k != "type"}
     needed = inspect.signature(kind).parameters.get("skeleton")
     if bones is not None and needed is not None and needed.default is needed.empty:
@@ -165,8 +166,8 @@ def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
     ours = isinstance(name, str) and name in policies.__all__
     make = getattr(policies, name) if ours else policies.registry.find(str(name))
     if make is None:
-        known = ", ".join([*policies.__all__, *policies.registry.names()])
-        raise ValueError(f"no preset {name!r}; known: {known}; or give an existing .yaml file")
+        known = choices(name, [*policies.__all__, *policies.registry.names()])
+        raise ValueError(f"no preset {name!r}; {known}; or give an existing .yaml file")
     own = data.get("skeleton")
     bones = bones if own is None else find_skeleton(own)
     if bones is None:

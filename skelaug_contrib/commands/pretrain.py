@@ -17,16 +17,19 @@ Settings come from a file, and from --key value, which wins:
 
 from __future__ import annotations
 
+import re
 from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter  # type: ignore[attr-defined]
 from lightning_fabric.utilities import rank_zero_only
 
-from skelaug.commands import Refused
+from skelaug.commands import Refused, usage
+from skelaug.files import POINTER, is_pointer
 from skelaug_contrib import distributed
-from skelaug_contrib.config import PretrainConfig, shipped
+from skelaug_contrib.config import DataConfig, PretrainConfig, shipped, to_dict
 from skelaug_contrib.datasets import PreparedDataset, placement, split
 
 __all__ = ["header", "parse", "run"]
@@ -34,7 +37,7 @@ __all__ = ["header", "parse", "run"]
 
 def parse(name: str, arguments: list[str]) -> dict[str, Any]:
     """The arguments of :func:`run` from a command line; prints help or an error and exits where there is none."""
-    parser = ArgumentParser(prog=f"skelaug {name}", description=__doc__, formatter_class=_Help)
+    parser = _Parser(prog=f"skelaug {name}", description=__doc__, formatter_class=_Help)
     parser.add_argument("dataset", metavar="DATA", help="folder of a prepared data set")
     parser.add_argument("out", metavar="OUT", type=Path, help="folder of the run")
     parser.add_argument(
@@ -55,6 +58,30 @@ def parse(name: str, arguments: list[str]) -> dict[str, Any]:
     return {"config": config, "out": options["out"], "resume": options["resume"]}
 
 
+class _Parser(ArgumentParser):
+    """jsonargparse's parser with the short errors of the other commands."""
+
+    #: Where each setting of the file stands that is being read.
+    reading: ClassVar[dict[str, str]] = {}
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print the error and exit with 2."""
+        if wrong := _WRONG_VALUE.fullmatch(message):
+            expected, given = " ".join(wrong["expected"].split()), wrong["given"].strip()
+            if choices := _CHOICES.findall(expected):
+                expected = f"one of {', '.join(choices)}{usage.did_you_mean(given, choices)}"
+            where = self.reading.get(wrong["key"], wrong["key"])
+            message = f"{where}: got {given}, expected {_PLAIN.get(expected, expected)}"
+        usage.stop(self, usage.explain(self, message))
+
+
+_WRONG_VALUE = re.compile(
+    r'Parser key "(?P<key>[^"]*)":\s*(?:.*?)Expected an? (?P<expected>.*?)\. Got value: (?P<given>.*)', re.DOTALL
+)
+_CHOICES = re.compile(r"'([^']*)'(?=[,\]])")
+_PLAIN = {"<class 'float'>": "a number", "<class 'int'>": "a whole number", "<class 'bool'>": "true or false"}
+
+
 class _Help(RawDescriptionHelpFormatter, DefaultHelpFormatter):
     """The description keeps its lines."""
 
@@ -66,9 +93,51 @@ class _ConfigFile(ActionConfigFile):
         files = shipped()
         if not Path(values).exists():
             if values not in files:
-                parser.error(f"--config {values}: no such file; shipped are {', '.join(files)}")
+                near = usage.did_you_mean(values, files)
+                parser.error(f"--config {values}: no such file{near}; shipped are {', '.join(files)}")
             values = str(files[values])
+        if is_pointer(Path(values)):
+            parser.error(f"--config {values}: {POINTER}")
+        lines = _lines(parser, Path(values))
+        parser.reading = {key: f"{values}, line {line}: {key}" for key, line in lines.items()}
         super().__call__(parser, cfg, values, option_string)  # type: ignore[no-untyped-call]
+        parser.reading = {}
+
+
+def _lines(parser: ArgumentParser, path: Path) -> dict[str, int]:
+    """The line of each setting in a file, by its full name; an error where the file has one that nobody knows."""
+    try:
+        top = yaml.compose(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        parser.error(f"--config {path}{line}: not YAML: {error.problem}")
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        parser.error(f"--config {path}: cannot be read as YAML: {' '.join(str(error).split())}")
+    known = _names(to_dict(PretrainConfig(DataConfig(""))))
+    groups = {name.rpartition(".")[0] for name in known}
+    lines = {}
+
+    def walk(node: Any, before: str) -> None:
+        for key, value in node.value:
+            name = f"{before}{key.value}"
+            lines[name] = key.start_mark.line + 1
+            if name not in known and name not in groups:
+                near = usage.did_you_mean(name, known)
+                parser.error(f"{path}, line {lines[name]}: there is no setting {name}{near}")
+            if name in groups and isinstance(value, yaml.MappingNode):
+                walk(value, f"{name}.")
+
+    if isinstance(top, yaml.MappingNode):
+        walk(top, "")
+    return lines
+
+
+def _names(settings: dict[str, Any], before: str = "") -> list[str]:
+    """Full names, such as optimizer.lr."""
+    names = []
+    for key, value in settings.items():
+        names += _names(value, f"{before}{key}.") if isinstance(value, dict) else [f"{before}{key}"]
+    return names
 
 
 def run(config: PretrainConfig, out: Path, resume: bool) -> None:

@@ -435,7 +435,7 @@ _GRAPH = policies.hiclr(SKELETON, "edges")
         (
             {"policy": "hicrl", "skeleton": "ntu25"},
             ValueError,
-            r"no preset 'hicrl'; known: .*aimclr.* or give an existing .yaml",
+            r"no preset 'hicrl'; nearest: hiclr; known: .*aimclr.* or give an existing .yaml",
         ),
         ({"policy": "none.yaml"}, ValueError, r"SkelAug\(policy='none.yaml'\): none.yaml: no such file"),
         ({"policy": {"type": "Shera"}}, ValueError, "unknown type 'Shera'"),

@@ -102,9 +102,9 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
             options = vars(parse(arguments))
         with _warnings_in_a_line(name):
             module.run(**options)
-    except KeyboardInterrupt:
-        print(f"\nskelaug {name}: interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print(f"\nskelaug {name}: {error if error.args else 'interrupted'}", file=sys.stderr)
+        return getattr(error, "code", 130)
     except (ArrayError, PluginError, Refused, OSError) as error:
         print(f"skelaug {name}: {error}", file=sys.stderr)
         return 1

@@ -17,6 +17,7 @@ Settings come from a file, and from --key value, which wins:
 
 from __future__ import annotations
 
+import json
 import re
 from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
@@ -24,13 +25,16 @@ from typing import Any, ClassVar, NoReturn
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter  # type: ignore[attr-defined]
+from jsonargparse.typing import PositiveInt
 from lightning_fabric.utilities import rank_zero_only
 
 from skelaug.commands import Refused, usage
 from skelaug.files import POINTER, is_pointer
 from skelaug_contrib import distributed
+from skelaug_contrib.commands.threads import THREADS, use_threads
 from skelaug_contrib.config import DataConfig, PretrainConfig, shipped, to_dict
 from skelaug_contrib.datasets import PreparedDataset, placement, split
+from skelaug_contrib.datasets.splits import ALL
 
 __all__ = ["header", "parse", "run"]
 
@@ -47,6 +51,7 @@ def parse(name: str, arguments: list[str]) -> dict[str, Any]:
         + ", ".join(shipped()),
     )
     parser.add_argument("--resume", type=bool, default=True, help="go on with the run in OUT if there is one")
+    parser.add_argument("--threads", type=PositiveInt | None, default=None, help=THREADS)
     parser.add_class_arguments(PretrainConfig)
     parser.link_arguments("dataset", "data.path")
     options = parser.parse_args(arguments)
@@ -55,7 +60,7 @@ def parse(name: str, arguments: list[str]) -> dict[str, Any]:
         config = PretrainConfig(**{key: settings[key] for key in PretrainConfig.__dataclass_fields__})
     except ValueError as error:
         parser.error(str(error))
-    return {"config": config, "out": options["out"], "resume": options["resume"]}
+    return {"config": config} | {name: options[name] for name in ("out", "resume", "threads")}
 
 
 class _Parser(ArgumentParser):
@@ -140,24 +145,34 @@ def _names(settings: dict[str, Any], before: str = "") -> list[str]:
     return names
 
 
-def run(config: PretrainConfig, out: Path, resume: bool) -> None:
-    """Say what is trained on, train, and say where the encoder is."""
+def run(config: PretrainConfig, out: Path, resume: bool, threads: int | None) -> None:
+    """Say what is trained on, train, and say what came out and what to do next."""
     from skelaug_contrib.train import pretrain
 
+    use_threads(threads, processes=config.devices)
     try:
         dataset = PreparedDataset.open(config.data.path)
         _announce(dataset, config)
-        encoder = pretrain(config, out, resume)
+        pretrain(config, out, resume, say)
     except ValueError as error:  # what the library says of its arguments
         raise Refused(str(error)) from error
     if distributed.rank() == 0:
-        print(f"wrote {encoder}")
+        print("\n".join(ending(dataset, config.resolved(dataset.skeleton), out)))
+
+
+#: The last lines tell the k-NN accuracy where there are at most so many clips; else it takes too long.
+_FEW = 5000
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe or a file."""
+    print(line, flush=True)
 
 
 @rank_zero_only
 def _announce(dataset: PreparedDataset, config: PretrainConfig) -> None:
     """Print the header; one process looks at the clips and prints."""
-    print("\n".join(header(dataset, config)), flush=True)
+    say("\n".join(header(dataset, config)))
 
 
 def header(dataset: PreparedDataset, config: PretrainConfig) -> list[str]:
@@ -175,3 +190,21 @@ def header(dataset: PreparedDataset, config: PretrainConfig) -> list[str]:
     if where is not None:
         lines += where.lines() + where.advice({"data.center": data.center, "data.align": data.align})
     return lines
+
+
+def ending(dataset: PreparedDataset, config: PretrainConfig, out: Path) -> list[str]:
+    """What came out of a run, in lines of text: the loss, the k-NN accuracy, the files, the next command."""
+    from skelaug_contrib.commands.evaluation import defaults, open_task
+    from skelaug_contrib.evaluate import accuracy, knn
+    from skelaug_contrib.progress import duration
+
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    last = next(line for line in reversed(lines) if "loss" in line)
+    text = f"loss {last['loss']:.3f} after {last['step']} steps in {duration(last['seconds'])}"
+    if len(dataset) <= _FEW and config.data.protocol != ALL:
+        task = open_task(out, defaults("data") | {"data": Path(config.data.path)})
+        features, labels = task.embed("train"), task.labels("train")
+        for part in ["validation"] if task.validation is not None else task.tests:
+            score = accuracy(knn(features, labels, task.embed(part)), task.labels(part))
+            text += f"; k-NN accuracy {100 * score:.1f} % on the {len(task.parts[part])} clips of {part}"
+    return [text, f"wrote {out / 'encoder.safetensors'}", f"next: skelaug linear {out} {config.data.path}"]

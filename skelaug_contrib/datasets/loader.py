@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -150,6 +151,13 @@ class EpochBatches(Sampler[list[int]]):
         return self.indices[order]
 
 
+def _begin(worker: int) -> None:
+    """Ctrl-C may reach the workers too; the training process lets its step end first, and needs their clips for it."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    end_with_parent(worker)
+
+
 class _Reader(Dataset[Clips]):
     """What a worker process runs: it holds the data set and no other state."""
 
@@ -177,7 +185,7 @@ def loader(dataset: PreparedDataset, sampler: EpochBatches, workers: int = 0) ->
         sampler=sampler,
         num_workers=check.count("loader", "workers", workers, low=0),
         persistent_workers=workers > 0,
-        worker_init_fn=end_with_parent,
+        worker_init_fn=_begin,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # a DataLoader draws a seed for its workers, else from the global generator
     )

@@ -418,7 +418,7 @@ def test_the_command_trains(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert command(data, tmp_path / "run", "--config", tuned) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith("data: 48 training clips (xsub) of 64 in ")
-    assert last == f"wrote {tmp_path / 'run' / 'encoder.safetensors'}"
+    assert last == f"next: skelaug linear {tmp_path / 'run'} {data}"
     assert load(tmp_path / "run" / "checkpoint.pt")["step"] == 2
 
 

@@ -84,7 +84,7 @@ def step(results: Any = None, **options: Any) -> Any:
 
 
 def relabelled(**options: Any) -> Any:
-    return step(policy=T.Mirror(skelaug.skeletons["ntu25"], label_map={0: 1}), **options)
+    return step(policy=T.Mirror(skelaug.skeletons["ntu25"], label_map={0: 1, 1: 0}), **options)
 
 
 def in_the_batch(name: str) -> Callable[[Any], Any]:

@@ -12,7 +12,18 @@ from torch.nn.functional import pad
 from skelaug import check
 from skelaug.functional import time as ft
 
-__all__ = ["NONE", "LabelAxis", "cat", "check_label", "join_frames", "pad_frames", "relabel", "take_frames", "without"]
+__all__ = [
+    "NONE",
+    "LabelAxis",
+    "cat",
+    "check_axis",
+    "check_label",
+    "join_frames",
+    "pad_frames",
+    "relabel",
+    "take_frames",
+    "without",
+]
 
 LabelAxis = Literal["sample", "class", "frame"]
 """What the axes of a label are. N samples, K classes, T frames.
@@ -26,6 +37,16 @@ NONE = -100
 """The label of a frame that has none; torch's losses leave it out (``ignore_index``)."""
 
 _AXES: tuple[LabelAxis, ...] = ("sample", "class", "frame")
+
+
+def check_axis(who: str, axis: Any) -> LabelAxis | None:
+    """``axis`` if it is None or a :data:`LabelAxis`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found: LabelAxis | None = check.choice(who, "label_axis", axis, (None, *_AXES))
+    return found
 
 
 def check_label(who: str, label: Any, axis: Any, x: Tensor) -> LabelAxis | None:
@@ -42,7 +63,7 @@ def check_label(who: str, label: Any, axis: Any, x: Tensor) -> LabelAxis | None:
         TypeError: it is no tensor.
         ValueError: it does not fit, or ``axis`` is None and it is none of the three.
     """
-    axis = check.choice(who, "label_axis", axis, (None, *_AXES))
+    axis = check_axis(who, axis)
     if label is None:
         return None
     if not isinstance(label, Tensor):

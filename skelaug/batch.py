@@ -161,7 +161,8 @@ class SkeletonBatch:
     def with_parts(self, **changes: Any) -> SkeletonBatch:
         """:meth:`replace` without checks, for ops that keep the promises of :meth:`trusted`; ``observed`` is a part."""
         parts: dict[str, Any] = {"x": self.x, "observed": self.observed, "graph": self.graph, "label": self.label}
-        return SkeletonBatch.trusted(**parts | {"label_axis": self.label_axis} | changes)
+        parts["label_axis"] = self.label_axis
+        return SkeletonBatch.trusted(**parts | changes)
 
     @classmethod
     def from_list(
@@ -179,9 +180,9 @@ class SkeletonBatch:
         """
         check_clips(clips, "SkeletonBatch.from_list(clips)")
         batch = cls.cat([cls(clip[None], missing=missing) for clip in clips])
-        lengths = torch.tensor([clip.shape[1] for clip in clips], device=batch.device)
+        lengths = [clip.shape[1] for clip in clips]
         if isinstance(label, list | tuple):
-            label, label_axis = labels.join_frames("SkeletonBatch.from_list", label, lengths.tolist()), "frame"
+            label, label_axis = labels.join_frames("SkeletonBatch.from_list", label, lengths), "frame"
         return cls(batch.x, batch.mask, None, label, label_axis)._ended(lengths)  # type: ignore[arg-type]
 
     @classmethod
@@ -212,13 +213,14 @@ class SkeletonBatch:
         mask = seen.expand(-1, -1, x.shape[3], -1)
         return cls(x, mask, None, label, label_axis, missing=missing)._ended(counts)
 
-    def _ended(self, lengths: Tensor) -> SkeletonBatch:
+    def _ended(self, lengths: Tensor | list[int]) -> SkeletonBatch:
         """The batch with -100 for the labels of frames after ``lengths (N,)``, if it has labels of frames."""
         label = self.frame_label
         if label is None:
             return self
         frame = torch.arange(label.shape[1], device=label.device)
-        return self.with_parts(label=labels.without(label, frame >= lengths.to(label.device)[:, None]))
+        ends = torch.as_tensor(lengths, device=label.device)
+        return self.with_parts(label=labels.without(label, frame >= ends[:, None]))
 
     @classmethod
     def cat(cls, batches: Sequence[SkeletonBatch]) -> SkeletonBatch:

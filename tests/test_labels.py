@@ -9,7 +9,7 @@ import copy
 import math
 import pickle
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, final
 
 import pytest
 import torch
@@ -424,6 +424,33 @@ def test_labels_change_no_draw() -> None:
     transform = Compose([T.TemporalCrop(2), T.SkeleAdaIN(), T.Speed((0.5, 2)), T.Shear(0.5)])
     found = [transform(labelled(kind), keys=keys(N)) for kind in LABELS]
     assert same_bits(found[0].x, found[1].x) and same_bits(found[0].x, found[2].x)
+
+
+def test_labels_that_do_not_move_are_not_touched() -> None:
+    transform = Compose([T.TemporalCrop(2), T.CropResize(length=9), T.DropFrame(0.3, "remove"), T.Reverse(p=1.0)])
+    for kind in ("sample", "class"):
+        batch = labelled(kind)
+        assert transform(batch).label is batch.label, "work was done on a label that nothing moves"
+
+
+@final
+class Reader(Transform):
+    """Draws the labels of frames that it is shown: its draw reads the batch."""
+
+    data_dependent = True
+
+    def draw(self, batch: SkeletonBatch, rng: Any) -> dict[str, Tensor]:
+        assert batch.frame_label is not None
+        return {"read": batch.frame_label.clone()}
+
+    def op(self, batch: SkeletonBatch, params: dict[str, Tensor]) -> SkeletonBatch:
+        return batch
+
+
+def test_a_draw_that_reads_labels_sees_them_moved() -> None:
+    transform = Compose([T.CropResize(length=9), T.Mirror(SKELETON, label_map=SWAP), T.Reverse(p=0.5), Reader()])
+    out, params = transform(labelled("frame"), keys=keys(N), return_params=True)
+    assert torch.equal(params["members"][-1]["read"], out.label)
 
 
 INDEXED = [

@@ -226,6 +226,19 @@ def make_batch(
     return SkeletonBatch(x, mask, label=torch.arange(n))
 
 
+#: A label of every kind for the batches of five samples and twelve frames.
+LABELS: dict[str, Tensor] = {
+    "sample": torch.arange(5),
+    "class": torch.softmax(torch.randn(5, 7, generator=torch.Generator().manual_seed(0)), 1),
+    "frame": torch.arange(60).view(5, 12),  # every frame has a number of its own
+}
+
+
+def labelled(kind: str) -> SkeletonBatch:
+    """:func:`make_batch` with a label of this kind."""
+    return make_batch().replace(label=LABELS[kind])
+
+
 def generator(seed: int = 0) -> torch.Generator:
     """A fresh CPU generator."""
     return torch.Generator().manual_seed(seed)

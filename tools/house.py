@@ -45,7 +45,7 @@ ORDER = """
     workers
     random
     batch
-    parts
+    parts labels
     presence
     missing
     layout

@@ -215,7 +215,7 @@ def test_wrong_batches_are_named(adapter: types.ModuleType, inputs: Any, match: 
 
 def test_what_a_batch_cannot_hold_is_refused(adapter: types.ModuleType) -> None:
     with pytest.raises(ValueError, match="put it into the pipeline, in SkelAug"):
-        adapter.SkelAugDataPreprocessor(T.Mirror(SKELETON, label_map={0: 1}))
+        adapter.SkelAugDataPreprocessor(T.Mirror(SKELETON, label_map={0: 1, 1: 0}))
     with pytest.raises(ValueError, match="acts on the graph"):
         adapter.SkelAugDataPreprocessor(policies.hiclr(SKELETON, "edges"))
 

@@ -404,7 +404,7 @@ def test_every_way_to_name_a_policy_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_a_mirror_changes_the_label() -> None:
-    step = SkelAug(T.Mirror(SKELETON, label_map={3: 4}, p=1.0))
+    step = SkelAug(T.Mirror(SKELETON, label_map={3: 4, 4: 3}, p=1.0))
     assert step(clip())["label"] == 4
     out = step(clip() | {"label": np.int64(3)})["label"]
     assert out == 4 and type(out) is np.int64

@@ -67,7 +67,7 @@ class Skeleton:
             raise ValueError(f"Skeleton(name={self.name!r}): name must be a string with at least one letter")
         if not joints or not all(isinstance(joint, str) for joint in joints) or len(set(joints)) != len(joints):
             raise ValueError(f"{who}: joints must be distinct names, at least one, got {self.joints}")
-        if self.up not in AXES:
+        if not isinstance(self.up, str) or self.up not in AXES:
             raise ValueError(f"{who}: up must be one of {', '.join(AXES)}, got {self.up!r}")
         v = len(joints)
         limbs = {} if self.limbs is None else self.limbs

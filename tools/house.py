@@ -36,7 +36,7 @@ ORDER = """
     transform
     readonly
     describe
-    params
+    params pivot
     change
     gate
     plot preview

@@ -30,7 +30,7 @@ from skelaug.files import Output
 from skelaug.functional import values as fv
 from skelaug.missing import Missing
 from skelaug.policy import Compose, GrowingPolicy
-from skelaug.skeleton import Skeleton, skeletons
+from skelaug.skeleton import AXES, Skeleton, skeletons
 from skelaug.transform import Transform
 from skelaug.transforms import Center
 
@@ -65,7 +65,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--missing", type=missing_joints, default="nan", metavar="HOW", help=MISSING)
     add("--batch", type=positive, default=256, help="sequences read at a time")
     add("--device", type=device, default="cpu", help="where to work, such as cpu or cuda")
-    add("--up", choices=("y", "-y", "z"), default="y", help="the axis that points up in the picture; -y for images")
+    add(
+        "--up",
+        choices=AXES,
+        help="the axis that points up in the picture, such as z or, with =, -y; the skeleton's if left out",
+    )
     add("--overwrite", action="store_true", help="replace the folder if skelaug views wrote it")
     parser.epilog = (
         "A sequence's views depend on the seed and its number in the file alone, not on --batch (where they borrow "
@@ -96,7 +100,7 @@ def run(
     center: bool,
     batch: int,
     device: torch.device,
-    up: str,
+    up: str | None,
     overwrite: bool,
 ) -> None:
     """Read sequences part by part, make every view of each, write them."""
@@ -256,7 +260,7 @@ def _draw(
     skeleton: Skeleton,
     channels: tuple[int, ...],
     folder: Path,
-    up: str,
+    up: str | None,
 ) -> bool:
     if importlib.util.find_spec("matplotlib") is None:
         return False

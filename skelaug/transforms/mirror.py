@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skelaug import check, labels
 from skelaug.batch import SkeletonBatch
+from skelaug.pivot import declare, params_about
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -27,13 +28,15 @@ class Mirror(Transform):
 
     Args:
         skeleton: whose mirror pairs are exchanged.
-        axis: the axis across the body, ``"x"``, ``"y"`` or ``"z"``; the mirror is the plane through the origin.
+        axis: the axis across the body, ``"x"``, ``"y"`` or ``"z"``; the mirror is the plane through ``about``.
         label_map: classes that change hands, such as ``{3: 4, 4: 3}`` for "wave left" and "wave right"; needs a
             SkeletonBatch with labels. Indices are renamed, of a sample or of its frames; the columns of ``(N, K)``
             change places.
         p: probability per sample.
         coords: channels that are coordinates.
         vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
+        about: a point of the mirror: ``"origin"``, a point, a joint by number or name, or ``"body"`` (each person's
+            centre over the clip), see :mod:`skelaug.transforms.space`. In pixels of an image, ``(width / 2, 0)``.
 
     Raises:
         ValueError: ``label_map`` would make one class of two; or it is given, but the data has no labels, or none
@@ -59,6 +62,7 @@ class Mirror(Transform):
         p: float = 0.5,
         coords: Any = None,
         vectors: Any = None,
+        about: int | str | Sequence[float] = "origin",
     ) -> None:
         super().__init__(p)
         self.skeleton = check.sided("Mirror", skeleton, "negates the axis alone")
@@ -67,10 +71,12 @@ class Mirror(Transform):
         self.vectors = check.vectors("Mirror", vectors, self.coords)
         self.label_map = None if label_map is None else check_label_map(label_map)
         self.linear = label_map is None  # a change holds no labels
+        self.about = about
+        declare(self)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         sign = factors("Mirror", self.axis, -1.0, self.coords, batch)
-        return {"matrix": sign, "joints": mirrored(self.skeleton, len(batch), batch.device)}
+        return {**params_about(self, sign, batch), "joints": mirrored(self.skeleton, len(batch), batch.device)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         out = super().op(batch, params)

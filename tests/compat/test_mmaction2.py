@@ -317,6 +317,15 @@ def labels(data: dict[str, Any]) -> list[int]:
 quiet = pytest.mark.filterwarnings("ignore")  # what others warn of is not ours to mend
 
 
+def test_a_mirror_of_pixels_is_one_of_the_image(adapter: types.ModuleType) -> None:
+    keypoint = (make_x(1, 2, 6)[0].permute(3, 1, 2, 0).numpy() + 5) * 30
+    step = adapter.SkelAug(T.Mirror(SKELETON, p=1.0), SKELETON)
+    out = step.transform({"keypoint": keypoint.copy(), "total_frames": 6, "img_shape": (240, 320)})["keypoint"]
+    expected = keypoint[:, :, list(SKELETON.mirror)]
+    expected[..., 0] = 320 - expected[..., 0]  # as mmaction2's own Flip, whose code is PYSKL's
+    np.testing.assert_array_equal(out, expected)
+
+
 @needs_mmaction
 def test_both_are_known_by_name(adapter: types.ModuleType) -> None:
     from mmaction.registry import MODELS, TRANSFORMS

@@ -54,6 +54,7 @@ def parse(name: str, arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--threads", type=PositiveInt | None, default=None, help=THREADS)
     parser.add_class_arguments(PretrainConfig)
     parser.link_arguments("dataset", "data.path")
+    _use_dashes(parser)
     options = parser.parse_args(arguments)
     try:
         settings = parser.instantiate(options)
@@ -61,6 +62,14 @@ def parse(name: str, arguments: list[str]) -> dict[str, Any]:
     except ValueError as error:
         parser.error(str(error))
     return {"config": config} | {name: options[name] for name in ("out", "resume", "threads")}
+
+
+def _use_dashes(parser: ArgumentParser) -> None:
+    """Options are spelled as those of the other commands, --max-steps; --max_steps, as the setting, is understood."""
+    for action in parser._actions:
+        dashed = [option.replace("_", "-") for option in action.option_strings]
+        parser._option_string_actions.update(dict.fromkeys(dashed, action))
+        action.option_strings = dashed
 
 
 class _Parser(ArgumentParser):
@@ -71,20 +80,32 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the error and exit with 2."""
-        if wrong := _WRONG_VALUE.fullmatch(message):
-            expected, given = " ".join(wrong["expected"].split()), wrong["given"].strip()
-            if choices := _CHOICES.findall(expected):
-                expected = f"one of {', '.join(choices)}{usage.did_you_mean(given, choices)}"
-            where = self.reading.get(wrong["key"], wrong["key"])
-            message = f"{where}: got {given}, expected {_PLAIN.get(expected, expected)}"
+        key, given = _KEY.match(message), _GIVEN.search(message)
+        if key and given:
+            expected = [_plain(kind) for kind in _EXPECTED.findall(message)]
+            choices = [choice for kind in expected for choice in kind.split(" | ")]
+            near = usage.did_you_mean(given[1].strip(), choices)
+            where = self.reading.get(key[1], key[1])
+            message = f"{where}: got {given[1].strip()}, expected {', '.join(choices)}{near}"
         usage.stop(self, usage.explain(self, message))
 
 
-_WRONG_VALUE = re.compile(
-    r'Parser key "(?P<key>[^"]*)":\s*(?:.*?)Expected an? (?P<expected>.*?)\. Got value: (?P<given>.*)', re.DOTALL
-)
-_CHOICES = re.compile(r"'([^']*)'(?=[,\]])")
-_PLAIN = {"<class 'float'>": "a number", "<class 'int'>": "a whole number", "<class 'bool'>": "true or false"}
+# What jsonargparse says of a value of the wrong type, in one line or, where several types would do, in a list.
+_KEY = re.compile(r'Parser key "([^"]*)":')
+_EXPECTED = re.compile(r"Expected an? (.*?)(?:\. Got value|\s*\n)", re.DOTALL)
+_GIVEN = re.compile(r"(?:Got|Given) value: (.*)", re.DOTALL)
+_TYPES = {
+    "<class 'float'>": "a number",
+    "<class 'int'>": "a whole number",
+    "<class 'bool'>": "true or false",
+    "<class 'NoneType'>": "null",
+}
+
+
+def _plain(kind: str) -> str:
+    """A type as jsonargparse writes it, in plain words."""
+    kind = " ".join(kind.split())
+    return " | ".join(re.findall(r"'([^']*)'", kind)) if "Literal[" in kind else _TYPES.get(kind, kind)
 
 
 class _Help(RawDescriptionHelpFormatter, DefaultHelpFormatter):

@@ -468,7 +468,7 @@ def test_help_teaches_and_the_overview_stays_light(capsys: pytest.CaptureFixture
     assert stopped.value.code == 0
     for word in (
         "small.yaml",
-        "--optimizer.warmup_steps",
+        "--optimizer.warmup-steps",
         "torchrun",
         "share of joints that Random Mask hides",
         "0.07",
@@ -490,6 +490,7 @@ def test_every_command_of_the_overview_has_help(capsys: pytest.CaptureFixture[st
             "demo",
             "views",
             "bench",
+            "sample",
             "prepare",
             "inspect",
             "pretrain",

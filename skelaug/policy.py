@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skelaug import check, host, workers
 from skelaug.batch import Data, SkeletonBatch
+from skelaug.calls import CallViews
 from skelaug.compose import Compose, OneOf
 from skelaug.expect import of_type
 from skelaug.functional import graph as fg
@@ -146,7 +147,7 @@ class GrowingPolicy(ReadOnly):
 
     forward = views
     if TYPE_CHECKING:
-        __call__ = views
+        __call__: CallViews
 
     def sample(self, x: Tensor | SkeletonBatch, **source: Unpack[Source]) -> Params:
         """Draw the parameters of all views, for ``replay``; see :meth:`views`."""

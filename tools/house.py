@@ -43,6 +43,7 @@ ORDER = """
     motion relatives
     arrays
     workers
+    calls
     random
     batch
     parts labels
@@ -137,9 +138,10 @@ class House:
         return next(node for node in body if isinstance(node, ast.ClassDef) and node.name == "Transform")
 
     def declarations(self) -> list[str]:
-        """The class attributes of ``Transform``."""
+        """The class attributes of ``Transform``; a type without a value, as of ``__call__``, is none."""
         assigned = [node for node in self.base_class().body if isinstance(node, ast.Assign | ast.AnnAssign)]
-        targets = [t for node in assigned for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+        valued = [node for node in assigned if node.value is not None]
+        targets = [t for node in valued for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
         return [target.id for target in targets if isinstance(target, ast.Name)]
 
     def transforms(self) -> dict[str, ast.ClassDef]:

@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(run: Path, split: str, probe: bool, seed: int, out: Path, **options: Any) -> None:
     """Encode the clips of a part, write the features, draw them."""
-    task = evaluation.open_task(run, options)
+    task = evaluation.open_task(run, options | {"split": split})
     if split not in task.parts:
         raise Refused(f"--split {split}: there is none; protocol {task.protocol!r} has {', '.join(task.parts)}")
     evaluation.warn("embed", [task])

@@ -228,4 +228,5 @@ def ending(dataset: PreparedDataset, config: PretrainConfig, out: Path) -> list[
         for part in ["validation"] if task.validation is not None else task.tests:
             score = accuracy(knn(features, labels, task.embed(part)), task.labels(part))
             text += f"; k-NN accuracy {100 * score:.1f} % on the {len(task.parts[part])} clips of {part}"
-    return [text, f"wrote {out / 'encoder.safetensors'}", f"next: skelaug linear {out} {config.data.path}"]
+    command, more = ("linear", "") if config.data.protocol != ALL else ("embed", " --split train")
+    return [text, f"wrote {out / 'encoder.safetensors'}", f"next: skelaug {command} {out} {config.data.path}{more}"]

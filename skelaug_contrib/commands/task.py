@@ -164,7 +164,7 @@ def open_task(run: Path | None, options: Mapping[str, Any]) -> Task:
         parts = split(dataset, protocol, validation_subjects=held or None)
         prepare = preparation(skeleton, **settings)
     parts = {part: indices for part, indices in parts.items() if len(indices)}
-    for needed in ("train", "test"):
+    for needed in ("train",) if options.get("split") == "train" else ("train", "test"):
         if needed not in parts:
             raise Refused(f"{data}: protocol {protocol!r} has no {needed} clips")
     warnings = []
@@ -262,7 +262,7 @@ def _judge(
         return warnings
     trained = f"{run}: protocol {pretrained.protocol!r}, {pretrained.validation_subjects} validation subjects held out"
     leaked = {part: len(np.intersect1d(seen, clips)) for part, clips in parts.items()}
-    if leaked["test"]:
+    if leaked.get("test"):
         told = (
             f"{leaked['test']} of the {len(parts['test'])} test clips of protocol {protocol!r} were pretrained on "
             f"({trained})"

@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from evaluated import Run
 from runs import prepared, tiny
 
+import skelaug
 from skelaug_contrib import progress
 from skelaug_contrib.checkpoint import load
 from skelaug_contrib.commands.threads import use_threads
@@ -105,6 +107,19 @@ def test_the_command_says_what_it_does(data: Path, tmp_path: Path, run: Run) -> 
     code, again, _ = run("knn", out, data)
     accuracy = printed.partition("k-NN accuracy ")[2].split()[0]
     assert code == 0 and accuracy in again
+
+
+def test_a_set_without_protocols_is_trained_and_embedded(tmp_path: Path, run: Run) -> None:
+    motion = skelaug.sample_motion(length=16)
+    np.savez(tmp_path / "x.npz", x=motion.x.numpy(), label=np.zeros(len(motion), np.int64))
+    assert run("prepare", "npz", tmp_path / "x.npz", tmp_path / "data", "--skeleton", "humanoid15")[0] == 0
+    options = [*OPTIONS[:-3], "all", "--data.frames", 8, "--max-steps", 2]
+    code, printed, _ = run("pretrain", tmp_path / "data", tmp_path / "run", *options)
+    assert code == 0
+    line = printed.splitlines()[-1].split()
+    assert line[:3] == ["next:", "skelaug", "embed"]
+    code, printed, _ = run(*line[2:], "--out", tmp_path / "features")
+    assert code == 0 and f"{len(motion)} train clips" in printed
 
 
 def test_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ class Slider:
         """
         if given is None:
             return next(_found(policy), None)
-        form = _FORM.fullmatch(of_type("Slider", "given", given, str, "a string"))
+        form = _FORM.fullmatch(of_type("Slider", "slider", given, str, "such as 'Rotate.degrees=0:60'"))
         if form is None:
             raise ValueError(f"slider {given!r}: write TRANSFORM.ARGUMENT=FROM:TO, as in Rotate.degrees=0:60")
         kind, argument, *ends = form.groups()

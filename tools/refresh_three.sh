@@ -14,7 +14,14 @@ npm init --yes >npm.log
 npm install --no-audit --no-fund --save-exact "three@$three" "esbuild@$esbuild" >>npm.log
 # One global, SKELAUG_THREE, as a plain script: it runs from file:// and inside an iframe's srcdoc alike.
 npx esbuild entry.js --bundle --minify --format=iife --global-name=SKELAUG_THREE --target=es2022 --charset=ascii \
-    --legal-comments=inline --log-level=warning --outfile=three.min.js
+    --legal-comments=none --log-level=warning --outfile=bundle.js
+# Every page that is written holds the bundle, so the bundle holds the licence.
+{
+    printf '/*! three.js %s\n' "$three"
+    cat node_modules/three/LICENSE
+    printf '*/\n'
+    cat bundle.js
+} >three.min.js
 if grep -qi '</script' three.min.js; then
     echo "the bundle holds </script, which would end the page's script" >&2
     exit 1

@@ -56,7 +56,8 @@ class Viewer {
   describePage() {
     const { data } = this, { skeleton } = data;
     const bones = skeleton.name ? `skeleton ${skeleton.name}` : "no skeleton given: joints without bones";
-    byId("about").textContent = [data.source, `${data.joints} joints, ${bones}`, `skelaug ${data.version}`].filter(Boolean).join(" · ");
+    const arrows = { bone: "views are bones, drawn from the recorded parents", motion: "views are motion, five times as long, drawn from the recorded joints" };
+    byId("about").textContent = [data.source, `${data.joints} joints, ${bones}`, arrows[data.vectors], `skelaug ${data.version}`].filter(Boolean).join(" · ");
     byId("policy").hidden = !data.python;
     byId("python").textContent = data.python;
     byId("yaml").textContent = data.yaml;
@@ -126,6 +127,8 @@ class Viewer {
     else this.describePictures();
     if (before.clip !== now.clip && !this.turned) this.resetCamera();
     this.update();
+    if (this.fresh) this.resize(); // the stage may have another size now
+    this.fresh = false;
     if (!this.playing) this.say();
   }
 
@@ -146,7 +149,7 @@ class Viewer {
     byId("panels").replaceChildren(...this.pictures.map(({ panel }) => panel));
     byId("panels").style.setProperty("--columns", this.pictures.length);
     this.describePictures();
-    this.resize();
+    this.fresh = true;
   }
 
   makePanel(picture) {

@@ -11,7 +11,8 @@ class Copies {
     this.mesh = new T3.InstancedMesh(geometry, material, Math.max(capacity, 1));
     this.mesh.instanceMatrix.setUsage(T3.DynamicDrawUsage);
     this.mesh.frustumCulled = false;
-    this.mesh.setColorAt(0, Copies.white);
+    this.mesh.setColorAt(0, Copies.white); // makes room for colours
+    this.mesh.count = 0;
     this.capacity = capacity;
     this.holder = new T3.Object3D();
     scene.add(this.mesh);

@@ -232,7 +232,7 @@ def test_no_name_ends_its_script(clips: SkeletonBatch) -> None:
     bones = skelaug.Skeleton(evil, tuple(f"{evil}{i}" for i in range(15)), BONES.parents)
     plain = plot.view(clips, T.Shear(0.1), BONES, seeds=[0]).html
     page = plot.view(clips, T.Shear(0.1), bones, names=[evil] * 3, title=evil, seeds=[0]).html
-    assert page.count("<script") == plain.count("<script") == 7 and page.count("</script") == 7
+    assert page.count("<script") == plain.count("<script") == 8 and page.count("</script") == 8
     told = data_of(page)
     assert told["title"] == evil and told["clips"][0]["name"] == evil and told["skeleton"]["name"] == evil
     assert f"<title>{html.escape(evil)}</title>" in page
@@ -244,7 +244,7 @@ def test_only_the_pages_own_scripts_may_run_and_nothing_is_asked_for(clips: Skel
     assert policy and policy[1].startswith("default-src 'none'; ") and "unsafe" not in policy[1]
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
-    assert (len(scripts), len(styles)) == (4, 1)
+    assert (len(scripts), len(styles)) == (5, 1)
     for text in [*scripts, *styles]:
         assert f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" in policy[1]
     outside = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)

@@ -23,6 +23,7 @@ from skelaug.preview.trace import ABSENT
 __all__ = ["Page"]
 
 _MARK = '<meta name="generator" content="skelaug preview'
+_SCRIPTS = ("vendor/three.min", "viewer_data", "viewer_draw", "viewer_input", "viewer")  # each builds on those before
 _LEVELS = 32767  # on each side of a clip's centre
 _MOST_MOVED = 0.5  # body sizes; the colours end here at the latest
 
@@ -87,7 +88,7 @@ def _html(scene: Scene) -> str:
     about, numbers, marks = pack(scene)
     # Nothing in the data can end its script element: no "<" is left in it.
     data = json.dumps(about, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    scripts = [_asset("vendor/three.min.js"), _asset("viewer_data.js"), _asset("viewer_draw.js"), _asset("viewer.js")]
+    scripts = [_asset(f"{name}.js") for name in _SCRIPTS]
     style = _asset("viewer.css")
     # Only these scripts and this style may run, and nothing may be asked for: no picture, font, frame or connection.
     policy = (

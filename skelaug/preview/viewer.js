@@ -1,7 +1,6 @@
 "use strict";
 // The page: choices, time, one camera for all pictures. Everything shown was computed by skelaug before.
 
-const byId = (id) => document.getElementById(id);
 const element = (name, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
@@ -31,7 +30,7 @@ class Viewer {
     canvas.style.touchAction = "pan-y"; // a page on a phone can still be scrolled
     this.describePage();
     this.makeChoices();
-    this.listen();
+    new Input(this);
     this.setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
     this.choose({});
     this.resetCamera();
@@ -231,7 +230,6 @@ class Viewer {
   play(on = !this.playing) {
     this.playing = on;
     byId("play").textContent = on ? "Pause" : "Play";
-    byId("play").setAttribute("aria-pressed", on);
     this.last = null;
     if (on) this.draw();
     else this.say();
@@ -375,7 +373,7 @@ class Viewer {
     }
   }
 
-  // --- words, keys -----------------------------------------------------------------------------------------------
+  // --- words ----------------------------------------------------------------------------------------------------
 
   /** For screen readers: what is seen, when it stands still. */
   say() {
@@ -384,76 +382,6 @@ class Viewer {
       return [picture.title, strength == null ? "" : `strength ${strength.toFixed(2)}`, marks].filter(Boolean).join(", ");
     });
     byId("said").textContent = `${this.clip.name}, frame ${this.frame + 1} of ${this.original.frames}. ${pictures.join(". ")}.`;
-  }
-
-  listen() {
-    const on = (id, event, action) => byId(id).addEventListener(event, action);
-    on("choices", "submit", (event) => event.preventDefault());
-    on("choices", "change", ({ target }) => {
-      if (target.id === "clip") this.choose({ clip: Number(target.value) });
-      else if (target.id === "ghost") this.choose({ ghost: target.checked });
-      else if (target.id === "dark") this.setTheme(target.checked);
-      else this.choose({ [target.name]: target.name === "seed" ? Number(target.value) : target.value });
-    });
-    on("play", "click", () => this.play());
-    on("back", "click", () => this.step(-1));
-    on("on", "click", () => this.step(1));
-    on("reset", "click", () => this.resetCamera());
-    on("speed", "change", ({ target }) => this.choose({ speed: Number(target.value) }));
-    on("time", "input", ({ target }) => {
-      this.play(false);
-      this.seek(Number(target.value));
-    });
-    document.querySelectorAll("[data-copies]").forEach((button) => button.addEventListener("click", () => this.copy(button)));
-    document.addEventListener("keydown", (event) => this.key(event));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => this.setTheme(matches));
-  }
-
-  async copy(button) {
-    const text = byId(button.dataset.copies);
-    try {
-      await navigator.clipboard.writeText(text.textContent);
-    } catch { // inside a frame, or from a file: the selection is copied instead
-      getSelection().selectAllChildren(text);
-      document.execCommand("copy");
-    }
-    byId("said").textContent = "Copied.";
-    const label = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = label), 1200);
-  }
-
-  key(event) {
-    const { now, data, controls } = this, name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const field = event.target.closest("input[type=range], input[type=radio], select, pre"), button = event.target.closest("button, summary, input");
-    if (event.ctrlKey || event.metaKey || event.altKey || (name === " " && button) || (field && /^(Arrow|Home|End|Page)/.test(name)) || event.target.closest("select")) return;
-    const turn = Math.PI / 24, speeds = [0.25, 0.5, 1, 2], faster = (by) => speeds[Math.min(Math.max(speeds.indexOf(now.speed) + by, 0), 3)];
-    const clip = (by) => ({ clip: (now.clip + by + data.clips.length) % data.clips.length });
-    const rotate = (left, up) => {
-      if (data.flat) return;
-      this.turned = true;
-      controls.rotateLeft(left);
-      controls.rotateUp(up);
-    };
-    const zoom = (factor) => {
-      this.turned = true;
-      this.camera.position.sub(controls.target).multiplyScalar(factor).add(controls.target);
-      controls.update();
-    };
-    const actions = {
-      " ": () => this.play(), ",": () => this.step(-1), ".": () => this.step(1),
-      ArrowLeft: () => rotate(turn, 0), ArrowRight: () => rotate(-turn, 0), ArrowUp: () => rotate(0, turn), ArrowDown: () => rotate(0, -turn),
-      "+": () => zoom(1 / 1.15), "=": () => zoom(1 / 1.15), "-": () => zoom(1.15), 0: () => this.resetCamera(),
-      n: () => this.choose(clip(1)), p: () => this.choose(clip(-1)), s: () => this.choose({ seed: (now.seed + 1) % data.seeds.length }),
-      a: () => this.choose({ stage: "all" }), g: () => this.choose({ ghost: !now.ghost }),
-      c: () => this.choose({ colour: now.colour === "sides" ? "moved" : "sides" }), d: () => this.setTheme(!byId("dark").checked),
-      "[": () => this.choose({ speed: faster(-1) }), "]": () => this.choose({ speed: faster(1) }),
-    };
-    const stage = /^[1-9]$/.test(name) ? this.stageNames[Number(name)] : null;
-    const action = stage ? () => this.choose({ stage }) : actions[name];
-    if (!action) return;
-    event.preventDefault();
-    action();
   }
 }
 

@@ -302,7 +302,7 @@ class Viewer {
   target(picture) {
     const own = this.framing(picture.about()).targets, base = this.framing(this.clip.original).targets, frame = this.frame;
     const at = base[Math.min(frame, base.length - 1)], away = own[Math.min(frame, own.length - 1)].clone().sub(at);
-    const far = away.length(), free = 0.3 * this.clip.body;
+    const far = away.length(), free = 0.15 * this.clip.body;
     return far > free ? away.multiplyScalar((far - free) / far).add(at) : at.clone();
   }
 

@@ -255,8 +255,8 @@ class Framing {
   distance(aspect, views) {
     const half = Math.tan((FIELD_OF_VIEW / 2) * (Math.PI / 180));
     const usual = (name) => views.map((view) => view[name]).sort((a, b) => a - b)[Math.floor(0.7 * views.length)] ?? 0;
-    const reach = (name) => Math.max(this[name], Math.min(usual(name), 1.3 * this[name]));
+    const reach = (name) => Math.max(this[name], Math.min(usual(name), 1.2 * this[name]));
     // Seen aslant the body is seldom as wide as it reaches.
-    return Math.max((1.1 * reach("along")) / half, (0.9 * reach("across")) / (half * aspect)) + 0.3 * reach("across");
+    return Math.max((1.1 * reach("along")) / half, (0.8 * reach("across")) / (half * aspect)) + 0.3 * reach("across");
   }
 }

@@ -37,3 +37,8 @@ __all__ = [
     "to_layout",
     "transforms",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names, which is what Tab shows."""
+    return sorted([*__all__, "__version__"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from skelaug import check, config
+from skelaug.labels import LabelAxis
 from skelaug.members import leaves
 from skelaug.missing import Missing
 from skelaug.policy import GrowingPolicy
@@ -27,6 +28,8 @@ class Options(TypedDict, total=False):
     key: Key | None
     mask: Key | None
     length: Key | None
+    label: Key | None
+    label_axis: LabelAxis | None
     ids: Key | None
     seed: int
     coords: Any

@@ -12,9 +12,11 @@ from torch.nn.functional import pad
 from torch.utils import _pytree as pytree
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from skelaug import labels
 from skelaug.host import readable
+from skelaug.labels import LabelAxis
 from skelaug.missing import Missing, check_missing, finite_joints
-from skelaug.parts import check_mask, check_rest, check_x, observed_in
+from skelaug.parts import check_clips, check_graph, check_lengths, check_mask, check_x, observed_in
 from skelaug.presence import Presence, infer_presence
 
 __all__ = ["Data", "SkeletonBatch"]
@@ -31,7 +33,10 @@ class SkeletonBatch:
             finite; ``"zero"``, by that or by zeros in all its channels; :class:`~skelaug.Score`, by that or by a
             channel that is too low.
         graph: adjacency per sample, floating point ``(N, K, V, V)`` or, per layer, ``(N, L, K, V, V)``.
-        label: ``(N,)``, one class index a sample.
+        label: of the sample, ``(N,)``; of its classes, ``(N, K)``; or of its frames, ``(N, T)``, -100 for none.
+        label_axis: which of them the label is: ``"sample"``, ``"class"`` or ``"frame"``, see
+            :data:`skelaug.labels.LabelAxis`. ``None`` takes ``(N,)`` for the first, whole numbers ``(N, T)`` for the
+            last, floating point ``(N, K)`` for the second unless K is T, and asks otherwise.
 
     Unobserved entries of ``x`` are set to 0 once, here, so that NaN or 99.9 padding never spreads. A joint with a value
     that is not finite is not observed, whatever the mask says. On an accelerator a batch keeps its mask joint by joint,
@@ -41,17 +46,18 @@ class SkeletonBatch:
     Raises:
         TypeError: ``x`` or ``graph`` is not a floating-point tensor, ``mask`` is not bool, ``label`` is no tensor,
             ``missing`` is something else.
-        ValueError: a shape is off, or ``x`` lacks the channel of a score.
+        ValueError: a shape is off, ``x`` lacks the channel of a score, or a label may mean several things.
 
     Example:
-        >>> batch = SkeletonBatch(torch.randn(4, 3, 50, 25, 2))
-        >>> len(batch), batch[:2].x.shape
-        (4, torch.Size([2, 3, 50, 25, 2]))
+        >>> batch = SkeletonBatch(torch.randn(4, 3, 50, 25, 2), label=torch.arange(200).view(4, 50))
+        >>> len(batch), batch[:2].x.shape, batch.label_axis
+        (4, torch.Size([2, 3, 50, 25, 2]), 'frame')
     """
 
     x: Tensor
     graph: Tensor | None
     label: Tensor | None
+    label_axis: LabelAxis | None
     observed: Presence
 
     def __init__(
@@ -60,6 +66,7 @@ class SkeletonBatch:
         mask: Tensor | None = None,
         graph: Tensor | None = None,
         label: Tensor | None = None,
+        label_axis: LabelAxis | None = None,
         *,
         missing: Missing = "nan",
     ) -> None:
@@ -67,7 +74,8 @@ class SkeletonBatch:
         missing = check_missing("SkeletonBatch", missing)
         self.x, seen = observed_in(x, None if mask is None else check_mask(x, mask, "SkeletonBatch"), missing)
         self.observed, self.graph, self.label = Presence.of(seen), graph, label
-        check_rest(self, "SkeletonBatch")
+        check_graph(x, graph, "SkeletonBatch")
+        self.label_axis = labels.check_label("SkeletonBatch", label, label_axis, x)
 
     @classmethod
     def of(cls, x: Tensor | SkeletonBatch, who: str = "SkeletonBatch.of") -> SkeletonBatch:
@@ -88,11 +96,16 @@ class SkeletonBatch:
 
     @classmethod
     def trusted(
-        cls, x: Tensor, observed: Presence, graph: Tensor | None = None, label: Tensor | None = None
+        cls,
+        x: Tensor,
+        observed: Presence,
+        graph: Tensor | None = None,
+        label: Tensor | None = None,
+        label_axis: LabelAxis | None = None,
     ) -> SkeletonBatch:
         """Build without checks: ``x`` is 0 where it is not observed, and the shapes fit."""
         batch = object.__new__(cls)
-        batch.x, batch.observed, batch.graph, batch.label = x, observed, graph, label
+        batch.x, batch.observed, batch.graph, batch.label, batch.label_axis = x, observed, graph, label, label_axis
         return batch
 
     @property
@@ -110,17 +123,24 @@ class SkeletonBatch:
         """Bool ``(N, T, M)``: the person has at least one observed joint in the frame."""
         return self.seen.any(2)
 
+    @property
+    def frame_label(self) -> Tensor | None:
+        """The label ``(N, T)``, if it is one of frames: what goes with them when they move."""
+        return self.label if self.label_axis == "frame" else None
+
     def replace(self, **changes: Any) -> SkeletonBatch:
         """A copy with some of ``x``, ``mask``, ``graph`` and ``label`` changed; ``x`` is set to 0 where not observed.
+
+        ``label_axis`` belongs to ``label``; left out, a label of the old one's shape is of its kind.
 
         Raises:
             TypeError: no such part, or a part of the wrong type.
             ValueError: shapes do not fit; an ``x`` with another number of frames, joints or persons needs a ``mask``.
         """
         who = "SkeletonBatch.replace"
-        unknown = sorted(changes.keys() - {"x", "mask", "graph", "label"})
+        unknown = sorted(changes.keys() - {"x", "mask", "graph", "label", "label_axis"})
         if unknown:
-            raise TypeError(f"{who}({unknown[0]}=…): a batch has x, mask, graph and label")
+            raise TypeError(f"{who}({unknown[0]}=…): a batch has x, mask, graph, label and label_axis")
         x = check_x(changes.get("x", self.x), who)
         if "mask" not in changes and x.shape[:1] + x.shape[2:] != self.x.shape[:1] + self.x.shape[2:]:
             raise ValueError(
@@ -133,43 +153,52 @@ class SkeletonBatch:
             x, seen = observed_in(x, mask, "nan")
             observed = Presence.of(seen)
         graph, label = changes.get("graph", self.graph), changes.get("label", self.label)
-        batch = SkeletonBatch.trusted(x, observed, graph, label)
-        check_rest(batch, who)
-        return batch
+        check_graph(x, graph, who)
+        alike = self.label is not None and isinstance(label, Tensor) and label.shape == self.label.shape
+        axis = labels.check_label(who, label, changes.get("label_axis", self.label_axis if alike else None), x)
+        return SkeletonBatch.trusted(x, observed, graph, label, axis)
 
     def with_parts(self, **changes: Any) -> SkeletonBatch:
         """:meth:`replace` without checks, for ops that keep the promises of :meth:`trusted`; ``observed`` is a part."""
         parts: dict[str, Any] = {"x": self.x, "observed": self.observed, "graph": self.graph, "label": self.label}
+        parts["label_axis"] = self.label_axis
         return SkeletonBatch.trusted(**parts | changes)
 
     @classmethod
     def from_list(
-        cls, clips: Sequence[Tensor], label: Tensor | None = None, *, missing: Missing = "nan"
+        cls,
+        clips: Sequence[Tensor],
+        label: Tensor | Sequence[Tensor] | None = None,
+        label_axis: LabelAxis | None = None,
+        *,
+        missing: Missing = "nan",
     ) -> SkeletonBatch:
         """Join clips ``(C, T_i, V, M_i)`` of unequal length, padded with absent frames and persons to the most.
 
-        ``missing`` is that of :class:`SkeletonBatch`.
+        ``missing`` and ``label_axis`` are those of :class:`SkeletonBatch`. Labels of frames are ``(N, T)`` or a list of
+        ``(T_i,)``; behind the end of a clip they are -100.
         """
-        who = "SkeletonBatch.from_list(clips)"
-        if not isinstance(clips, list | tuple):
-            raise TypeError(f"{who}: needs a list of clips (C, T, V, M), got {type(clips).__name__}")
-        if not clips:
-            raise ValueError(f"{who}: needs at least one clip (C, T, V, M), got none")
-        for i, clip in enumerate(clips):
-            if not isinstance(clip, Tensor) or clip.ndim != 4:
-                shape = tuple(clip.shape) if isinstance(clip, Tensor) else type(clip).__name__
-                raise ValueError(f"{who}: clip {i} must be a tensor (C, T, V, M), got {shape}")
+        check_clips(clips, "SkeletonBatch.from_list(clips)")
         batch = cls.cat([cls(clip[None], missing=missing) for clip in clips])
-        return cls(batch.x, batch.mask, label=label)
+        lengths = [clip.shape[1] for clip in clips]
+        if isinstance(label, list | tuple):
+            label, label_axis = labels.join_frames("SkeletonBatch.from_list", label, lengths), "frame"
+        return cls(batch.x, batch.mask, None, label, label_axis)._ended(lengths)  # type: ignore[arg-type]
 
     @classmethod
     def from_lengths(
-        cls, x: Tensor, lengths: Tensor, label: Tensor | None = None, *, missing: Missing = "nan"
+        cls,
+        x: Tensor,
+        lengths: Tensor,
+        label: Tensor | None = None,
+        label_axis: LabelAxis | None = None,
+        *,
+        missing: Missing = "nan",
     ) -> SkeletonBatch:
         """Take ``x (N, C, T, V, M)`` of which sample i is valid in its first ``lengths[i]`` frames, absent after.
 
-        Within its length a person whose joints are all exactly 0 in a frame is absent in that frame. ``missing`` is
-        that of :class:`SkeletonBatch`.
+        Within its length a person whose joints are all exactly 0 in a frame is absent in that frame. ``missing`` and
+        ``label_axis`` are those of :class:`SkeletonBatch`; labels of frames after the length become -100.
 
         Raises:
             TypeError: lengths are not whole numbers.
@@ -178,24 +207,27 @@ class SkeletonBatch:
         """
         who = "SkeletonBatch.from_lengths"
         check_x(x, who)
-        try:
-            counts = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise TypeError(f"{who}(lengths={lengths!r}): lengths must be whole numbers (N,): {error}") from error
-        if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
-            raise TypeError(f"{who}(lengths=…): lengths must be whole numbers, got {counts.dtype}; write .long()")
-        if counts.shape != (x.shape[0],):
-            raise ValueError(f"{who}(lengths=…): one length a sample, {x.shape[0]}, got {tuple(counts.shape)}")
-        frames = x.shape[2]
-        if readable(counts) and ((counts < 0) | (counts > frames)).any():
-            raise ValueError(f"{who}(lengths=…): each length must lie in 0 … {frames}, got {counts.tolist()}")
-        valid = torch.arange(frames, device=x.device) < counts.to(x.device)[:, None]
+        counts = check_lengths(x, lengths, who).to(x.device)
+        valid = torch.arange(x.shape[2], device=x.device) < counts[:, None]
         seen = infer_presence(x) & valid[:, :, None, None]
-        return cls(x, seen.expand(-1, -1, x.shape[3], -1), label=label, missing=missing)
+        mask = seen.expand(-1, -1, x.shape[3], -1)
+        return cls(x, mask, None, label, label_axis, missing=missing)._ended(counts)
+
+    def _ended(self, lengths: Tensor | list[int]) -> SkeletonBatch:
+        """The batch with -100 for the labels of frames after ``lengths (N,)``, if it has labels of frames."""
+        label = self.frame_label
+        if label is None:
+            return self
+        frame = torch.arange(label.shape[1], device=label.device)
+        ends = torch.as_tensor(lengths, device=label.device)
+        return self.with_parts(label=labels.without(label, frame >= ends[:, None]))
 
     @classmethod
     def cat(cls, batches: Sequence[SkeletonBatch]) -> SkeletonBatch:
-        """Join batches along N, padded with absent frames and persons to the most; a DataLoader's collate calls it."""
+        """Join batches along N, padded with absent frames and persons to the most; a DataLoader's collate calls it.
+
+        Labels of frames are padded with -100.
+        """
         who = "SkeletonBatch.cat(batches)"
         if not isinstance(batches, list | tuple) or not all(isinstance(batch, SkeletonBatch) for batch in batches):
             raise TypeError(f"{who}: needs a list of SkeletonBatches, got {batches!r}")
@@ -211,6 +243,7 @@ class SkeletonBatch:
         if len(graphs) > 1:
             raise ValueError(f"{who}: all graphs must have one shape, got {sorted(map(tuple, graphs))}")
         frames, persons = (max(b.x.shape[axis] for b in batches) for axis in (2, 4))
+        label = labels.cat(who, [(b.label, b.label_axis) for b in batches if b.label is not None], frames)
 
         def join(parts: list[Any], padded: bool = False) -> Any:
             if parts[0] is None:
@@ -221,13 +254,13 @@ class SkeletonBatch:
 
         thin = all(b.seen.shape[2] == 1 for b in batches)
         seen = join([b.seen if thin else b.mask for b in batches], padded=True)
-        rest = (join([getattr(b, name) for b in batches]) for name in ("graph", "label"))
-        return cls.trusted(join([b.x for b in batches], padded=True), Presence.of(seen), *rest)
+        x, graph = join([b.x for b in batches], padded=True), join([b.graph for b in batches])
+        return cls.trusted(x, Presence.of(seen), graph, label, batches[0].label_axis)
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> SkeletonBatch:
         """``change`` done to every part; to who is observed when somebody asks."""
-        parts = (None if v is None else change(v) for v in (self.graph, self.label))
-        return SkeletonBatch.trusted(change(self.x), self.observed.moved(change), *parts)
+        graph, label = (None if v is None else change(v) for v in (self.graph, self.label))
+        return SkeletonBatch.trusted(change(self.x), self.observed.moved(change), graph, label, self.label_axis)
 
     def merged(
         self, new: SkeletonBatch, choose: Callable[[Tensor, Tensor], Tensor], before: SkeletonBatch | None = None
@@ -256,7 +289,7 @@ class SkeletonBatch:
             return choose(old, changed)
 
         observed = self.observed if new.observed is before.observed else Presence(seen)
-        return SkeletonBatch.trusted(part("x"), observed, part("graph"), part("label"))
+        return SkeletonBatch.trusted(part("x"), observed, part("graph"), part("label"), self.label_axis)
 
     def like(self, x: Tensor | SkeletonBatch) -> Any:
         """This batch in the form in which ``x`` came: a SkeletonBatch, or its tensor alone.
@@ -315,7 +348,7 @@ class SkeletonBatch:
         graph = None if self.graph is None else self.graph.to(*args, **kwargs)
         rest = {k: v for k, v in kwargs.items() if k == "non_blocking"}
         label = None if self.label is None else self.label.to(x.device, **rest)
-        return SkeletonBatch.trusted(x, Presence.of(self.seen.to(x.device, **rest)), graph, label)
+        return SkeletonBatch.trusted(x, Presence.of(self.seen.to(x.device, **rest)), graph, label, self.label_axis)
 
     def pin_memory(self) -> SkeletonBatch:
         """Every part in pinned memory (a DataLoader with ``pin_memory=True`` calls this)."""
@@ -327,11 +360,12 @@ class SkeletonBatch:
         return self.x.device
 
     def __reduce__(self) -> Any:
-        return _unpickle, (self.x, self.seen, self.graph, self.label)
+        return _unpickle, (self.x, self.seen, self.graph, self.label, self.label_axis)
 
     def __repr__(self) -> str:
         parts = [f"x={tuple(self.x.shape)} {self.x.dtype} {self.x.device}", f"mask={tuple(self.mask.shape)}"]
         parts += [f"{name}={tuple(v.shape)}" for name in ("graph", "label") if (v := getattr(self, name)) is not None]
+        parts += [f"label_axis={self.label_axis!r}"] if self.label_axis in ("class", "frame") else []
         return f"SkeletonBatch({', '.join(parts)})"
 
 
@@ -339,20 +373,22 @@ Data = TypeVar("Data", Tensor, SkeletonBatch)
 """A Tensor or a SkeletonBatch: what comes in goes out."""
 
 
-def _unpickle(x: Tensor, seen: Tensor, graph: Tensor | None, label: Tensor | None) -> SkeletonBatch:
-    return SkeletonBatch.trusted(x, Presence.of(seen), graph, label)
+def _unpickle(
+    x: Tensor, seen: Tensor, graph: Tensor | None, label: Tensor | None, label_axis: LabelAxis | None = None
+) -> SkeletonBatch:
+    return SkeletonBatch.trusted(x, Presence.of(seen), graph, label, label_axis)
 
 
-def _flatten(batch: SkeletonBatch) -> tuple[list[Tensor], tuple[bool, ...]]:
+def _flatten(batch: SkeletonBatch) -> tuple[list[Tensor], tuple[Any, ...]]:
     """The parts that are set, as torch's pytrees want them: a missing one must not reach the mapped function."""
     parts = batch.x, batch.mask, batch.graph, batch.label
-    return [part for part in parts if part is not None], tuple(part is not None for part in parts)
+    return [part for part in parts if part is not None], (*(part is not None for part in parts), batch.label_axis)
 
 
-def _unflatten(parts: Iterable[Any], is_set: tuple[bool, ...]) -> SkeletonBatch:
-    values = iter(parts)
+def _unflatten(parts: Iterable[Any], told: tuple[Any, ...]) -> SkeletonBatch:
+    values, (*is_set, label_axis) = iter(parts), told
     x, mask, graph, label = (next(values) if part else None for part in is_set)
-    return SkeletonBatch.trusted(cast("Tensor", x), Presence.of(cast("Tensor", mask)), graph, label)
+    return SkeletonBatch.trusted(cast("Tensor", x), Presence.of(cast("Tensor", mask)), graph, label, label_axis)
 
 
 pytree.register_pytree_node(

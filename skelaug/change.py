@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skelaug import check, gate, host
+from skelaug import check, gate, host, labels
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import joints as fj
 from skelaug.functional import space as fs
@@ -157,6 +157,13 @@ class Change:
             return observed
         return observed.moved(self._move_seen)
 
+    def move_label(self, label: Tensor) -> Tensor:
+        """The labels of frames ``(N, T)``: each goes with its frame; a blur leaves frames where they are."""
+        for frames in (self.frames, self.position, self.after):
+            if frames is not None:
+                label = labels.take_frames(label, frames)
+        return label
+
     def _move_seen(self, seen: Tensor) -> Tensor:
         seen = self._take(seen[:, None])[:, 0]
         if self.position is not None:
@@ -197,7 +204,7 @@ def _moved_offset(offset: Tensor, second: Change) -> Tensor:
 
 
 def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
-    """Apply a change. Presence moves with the maps; what is absent stays +0.0."""
+    """Apply a change. Presence and labels of frames move with the maps; what is absent stays +0.0."""
     observed = change.moved(batch.observed)
     coords = None if change.coords is None else check.channels("Change", change.coords, batch.x)
     turned = [coords] if coords is None else check.groups("Change", coords, change.vectors, batch.x)
@@ -229,7 +236,8 @@ def apply(batch: SkeletonBatch, change: Change) -> SkeletonBatch:
         x = fj.fill_joints(x, change.hide, 0.0, overwrite=_is_scratch(x, batch.x))
     if change.keep is not None and x is not batch.x:
         x = gate.restore(change.keep, x, batch.x)
-    return batch.with_parts(x=x, observed=observed)
+    label = batch.label if batch.frame_label is None else change.move_label(batch.frame_label)
+    return batch.with_parts(x=x, observed=observed, label=label)
 
 
 def _on(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from skelaug.expect import whole
-from skelaug.skeleton import Skeleton, find_skeleton
+from skelaug.skeleton import AXES, Skeleton, find_skeleton
 
 __all__ = [
     "channels",
@@ -32,6 +32,7 @@ __all__ = [
     "sided",
     "skeleton",
     "span",
+    "up",
     "vectors",
     "whole",
 ]
@@ -209,6 +210,13 @@ def skeleton(who: str, value: Skeleton | str, name: str = "skeleton") -> Skeleto
         return find_skeleton(value)
     except ValueError as error:
         raise ValueError(f"{who}({name}={value!r}): {error}") from error
+
+
+def up(who: str, value: str | None, skeleton: Skeleton | None = None) -> str:
+    """The axis that points up: the given one, else the skeleton's, else ``"y"``."""
+    if value is None:
+        return "y" if skeleton is None else skeleton.up
+    return str(choice(who, "up", value, AXES))
 
 
 def sided(who: str, value: Skeleton | str, does: str) -> Skeleton:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import skelaug
+from skelaug.commands.console import use_plain_signs
+from skelaug.commands.usage import Parser, did_you_mean
 
 __all__ = ["main"]
 
@@ -32,6 +34,7 @@ _COMMANDS = {
     "demo": _Command("skelaug_contrib", "viz", ("matplotlib",), _DEMO),
     "views": _Command("skelaug", "cli", ("tqdm", "yaml"), "views of your own .npy or .npz file"),
     "preview": _Command("skelaug", "cli", ("yaml",), "a page of moving skeletons: clips and their views side by side"),
+    "sample": _Command(*_TRAIN, "a small prepared data set to try the commands below on, without a download"),
     "prepare": _Command(*_TRAIN, "a prepared data set, for the commands below, from a public one's files or arrays"),
     "inspect": _Command(*_TRAIN, "what is true of a prepared data set: gaps, jumps, leaks from test to train"),
     "pretrain": _Command(
@@ -63,6 +66,7 @@ skelaug COMMAND --help explains a command; skelaug --version tells the version."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelaug`` and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    use_plain_signs()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help", "help"):
         print(_HELP.format("\n".join(f"  {name:10} {command.help}" for name, command in _COMMANDS.items())))
@@ -73,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name, *rest = given
     command = _COMMANDS.get(name)
     if command is None:
-        print(f"skelaug: no command {name!r}; commands: {', '.join(_COMMANDS)}", file=sys.stderr)
+        near = did_you_mean(name, _COMMANDS)
+        print(f"skelaug: no command {name!r}{near}; commands: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2
     missing = [module for module in command.needs if importlib.util.find_spec(module) is None]
     if missing:
@@ -93,15 +98,15 @@ def _run(name: str, path: str, arguments: list[str]) -> int:
             options = module.parse(name, arguments)
         else:
             style = argparse.ArgumentDefaultsHelpFormatter
-            parser = argparse.ArgumentParser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
+            parser = Parser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
             module.add_arguments(parser)
             parse = parser.parse_intermixed_args if hasattr(module, "INTERMIXED") else parser.parse_args
             options = vars(parse(arguments))
         with _warnings_in_a_line(name):
             module.run(**options)
-    except KeyboardInterrupt:
-        print(f"\nskelaug {name}: interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print(f"\nskelaug {name}: {error if error.args else 'interrupted'}", file=sys.stderr)
+        return getattr(error, "code", 130)
     except (ArrayError, PluginError, Refused, OSError) as error:
         print(f"skelaug {name}: {error}", file=sys.stderr)
         return 1

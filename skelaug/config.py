@@ -20,6 +20,7 @@ from skelaug import describe, plugins, policies, transforms
 from skelaug.coordinates import OnCoordinates, with_coords
 from skelaug.expect import of_type
 from skelaug.files import POINTER, is_pointer
+from skelaug.known import choices
 from skelaug.policy import Compose, GrowingPolicy, OneOf, View
 from skelaug.skeleton import Skeleton, find_skeleton
 from skelaug.transform import Transform
@@ -35,6 +36,7 @@ def resolve(
     policy: Transform | GrowingPolicy | str | Path | Mapping[str, Any],
     skeleton: Skeleton | str | Mapping[str, Any] | None = None,
     coords: Any = None,
+    vectors: Any = None,
 ) -> Any:
     """The policy that is meant, however it was given.
 
@@ -45,6 +47,7 @@ def resolve(
             its :meth:`~skelaug.Skeleton.to_dict`.
         coords: channels that are coordinates, a number of leading ones or indices, for all transforms in the policy
             that do not say so themselves (see :func:`skelaug.coordinates.with_coords`); None: all.
+        vectors: groups of further channels that are turned with the body but not shifted.
 
     Returns:
         A Transform or a GrowingPolicy.
@@ -62,7 +65,7 @@ def resolve(
         Shear(amount=0.3, coords=(0, 1))
     """
     bones = None if skeleton is None else find_skeleton(skeleton)
-    return with_coords(_resolved(policy, bones), coords, "resolve")
+    return with_coords(_resolved(policy, bones), coords, "resolve", vectors)
 
 
 def _resolved(policy: Transform | GrowingPolicy | str | Path | Mapping[str, Any], bones: Skeleton | None) -> Any:
@@ -145,7 +148,7 @@ def _from_dict(data: Any, bones: Skeleton | None) -> Any:
     kind = _find_type(data["type"])
     if kind is None:
         known = sorted([*TYPES, *transforms.registry.names()])
-        raise ValueError(f"from_dict: unknown type {data['type']!r}; known: {', '.join(known)}")
+        raise ValueError(f"from_dict: unknown type {data['type']!r}; {choices(data['type'], known)}")
     arguments = {k: _argument(k, v, bones) for k, v in data.items() if k != "type"}
     needed = inspect.signature(kind).parameters.get("skeleton")
     if bones is not None and needed is not None and needed.default is needed.empty:
@@ -165,14 +168,15 @@ def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
     ours = isinstance(name, str) and name in policies.__all__
     make = getattr(policies, name) if ours else policies.registry.find(str(name))
     if make is None:
-        known = ", ".join([*policies.__all__, *policies.registry.names()])
-        raise ValueError(f"no preset {name!r}; known: {known}; or give an existing .yaml file")
+        known = choices(name, [*policies.__all__, *policies.registry.names()])
+        raise ValueError(f"no preset {name!r}; {known}; or give an existing .yaml file")
     own = data.get("skeleton")
     bones = bones if own is None else find_skeleton(own)
     if bones is None:
         form = {"preset": name, "skeleton": "ntu25"}
         raise ValueError(f"preset {name!r} needs the skeleton of the data, such as {form}")
-    arguments = {k: _argument(k, v, bones) for k, v in data.items() if k not in ("preset", "skeleton", "coords")}
+    common = ("preset", "skeleton", "coords", "vectors")
+    arguments = {k: _argument(k, v, bones) for k, v in data.items() if k not in common}
     try:
         made = make(bones, **arguments)
     except TypeError as error:
@@ -181,7 +185,8 @@ def _preset(data: Mapping[str, Any], bones: Skeleton | None) -> Any:
         raise plugins.PluginError(
             f"the policy {name!r}, registered as {make!r}, must return a Transform or a GrowingPolicy, got {made!r}"
         )
-    return with_coords(made, _build(data.get("coords"), bones), name)
+    coords, vectors = (_build(data.get(key), bones) for key in ("coords", "vectors"))
+    return with_coords(made, coords, name, vectors)
 
 
 def _argument(name: str, value: Any, bones: Skeleton | None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, final
 
 import torch
@@ -17,14 +17,14 @@ from skelaug.policy import GrowingPolicy, View
 from skelaug.random import Rng
 from skelaug.transform import Params, Transform
 
-__all__ = ["OnCoordinates", "with_coords"]
+__all__ = ["OnCoordinates", "rebuilt", "with_coords"]
 
 _FOLLOWED = (*change.MAPS, "hide")  # the fields of a change that scores follow
 
 Policy = TypeVar("Policy", bound=Transform | GrowingPolicy)
 
 
-def with_coords(policy: Policy, coords: Any, who: str = "with_coords") -> Policy:
+def with_coords(policy: Policy, coords: Any, who: str = "with_coords", vectors: Any = None) -> Policy:
     """The policy, told which channels are coordinates: every transform in it that has not been told already.
 
     Ours take ``coords`` themselves, or act on all channels alike. A transform of yours that takes none acts on the
@@ -34,9 +34,11 @@ def with_coords(policy: Policy, coords: Any, who: str = "with_coords") -> Policy
         policy: a transform or policy; learnable parameters belong to both it and the result.
         coords: a number of leading channels, or indices; None changes nothing.
         who: for the message of an error.
+        vectors: groups of channels, beside ``coords``, that are turned with the body but not shifted, such as
+            velocities or normals; for the transforms that take them.
 
     Raises:
-        ValueError: ``coords`` is none of these.
+        ValueError: ``coords`` or ``vectors`` is none of these.
         TypeError: a container of yours, which does not take its members as ``members``.
 
     Example:
@@ -46,33 +48,45 @@ def with_coords(policy: Policy, coords: Any, who: str = "with_coords") -> Policy
         Compose([TemporalCrop(), Rotate(30, coords=(0, 1))])
     """
     named = check.coordinates(who, coords)
-    return policy if named is None else _told(policy, named)
+    groups = check.vectors(who, vectors, named)
+    return policy if named is None else rebuilt(policy, lambda item: _told(item, named, groups))
 
 
-def _told(item: Any, coords: tuple[int, ...]) -> Any:
-    match item:
-        case GrowingPolicy():
-            stages = {name: [_told(member, coords) for member in stage] for name, stage in item.items()}
-            return item.with_(stages=stages, stream=None if item.stream is None else _told(item.stream, coords))
-        case View():
-            return item.with_(policy=_told(item.policy, coords))
-        case OnCoordinates():
-            return item
+def rebuilt(policy: Any, change: Callable[[Any], Any]) -> Any:
+    """The policy with ``change(transform)`` in the place of every transform in it; containers are made anew.
+
+    A container that takes ``coords`` itself, or no ``members``, is changed as a whole.
+    """
+    if isinstance(policy, GrowingPolicy):
+        stages = {name: [rebuilt(member, change) for member in stage] for name, stage in policy.items()}
+        return policy.with_(stages=stages, stream=None if policy.stream is None else rebuilt(policy.stream, change))
+    if isinstance(policy, View):
+        return policy.with_(policy=rebuilt(policy.policy, change))
+    takes = describe.parameters(type(policy))
+    if "members" in takes and "coords" not in takes:
+        return policy.with_(members=[rebuilt(member, change) for member in policy])
+    return change(policy)
+
+
+def _told(item: Any, coords: tuple[int, ...], vectors: tuple[tuple[int, ...], ...] | None) -> Any:
+    if isinstance(item, OnCoordinates):
+        return item
     takes = describe.parameters(type(item))
     if "coords" in takes:
-        return item if item.coords is not None else _with(item, coords)
-    if isinstance(item, Iterable) and "members" not in takes:
+        if item.coords is not None:
+            return item
+        turned = {"vectors": vectors} if vectors is not None and "vectors" in takes else {}
+        return _with(item, coords=coords, **turned)
+    if isinstance(item, Iterable):
         raise TypeError(f"with_coords: {item!r} holds transforms but takes no members=; give them their coords")
-    if "members" in takes:
-        return item.with_(members=[_told(member, coords) for member in item])
     name = type(item).__name__
     ours = name in transforms.__all__ and getattr(transforms, name) is type(item)
     return item if ours or acts_on_graph(item) else OnCoordinates(item, coords)
 
 
-def _with(item: Transform, coords: tuple[int, ...]) -> Transform:
-    """The transform with ``coords`` and the very parameters that it has."""
-    told = item.with_(coords=coords)
+def _with(item: Transform, **changes: Any) -> Transform:
+    """The transform with other arguments and the very parameters that it has."""
+    told = item.with_(**changes)
     told._parameters.update(item._parameters)
     return told.train(item.training)
 

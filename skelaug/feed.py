@@ -1,8 +1,9 @@
 """Skeletons on their way into a model: augmented where a DataLoader collates, in a batch of any make, or at the model.
 
 The three differ in where the work is done: :class:`Collate` in the DataLoader's workers, :class:`Augment` on the
-model's device, in training mode only, :class:`AugmentBatch` wherever it is called. All take the batch as it is: labels,
-indices and whatever else is in it pass untouched; layout, keys and dtypes stay.
+model's device, in training mode only, :class:`AugmentBatch` wherever it is called. All take the batch as it is:
+indices and whatever else is in it pass untouched, and so do labels, unless ``label`` says where they are; layout, keys
+and dtypes stay.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch.utils.data import default_collate
 from skelaug import check
 from skelaug.adapters import Key, Options, Policy, each, find_policy, find_skeleton, refuse_learnable
 from skelaug.batch import SkeletonBatch
-from skelaug.entries import about, is_skeletons, like, replaced
+from skelaug.entries import about, is_skeletons, like, like_label, numbers, replaced
 from skelaug.expect import of_type
+from skelaug.labels import LabelAxis, check_axis
 from skelaug.layout import to_layout
 from skelaug.members import unsaid
 from skelaug.missing import Missing, check_missing
@@ -55,6 +57,9 @@ class AugmentBatch(nn.Module):
             the mask that fits the augmented skeletons.
         length: where the number of valid frames of each sample is; after the policy it is the last frame in which
             anybody is there. Give neither, and a person is absent in a frame where all its joints are exactly 0.
+        label: where the labels are that the policy moves: those of frames with their frames, and all by
+            ``Mirror(label_map=…)``. The augmented batch holds them there; of a GrowingPolicy, a list, one a view.
+        label_axis: what their axes are, where that is not clear, see :class:`~skelaug.SkeletonBatch`.
         ids: where each sample's index in the data set is; draws are then keyed, and :meth:`set_epoch` must be called
             before every epoch.
         seed: of the keys.
@@ -81,6 +86,8 @@ class AugmentBatch(nn.Module):
         key: Key | None = None,
         mask: Key | None = None,
         length: Key | None = None,
+        label: Key | None = None,
+        label_axis: LabelAxis | None = None,
         ids: Key | None = None,
         seed: int = 0,
         coords: Any = None,
@@ -96,11 +103,14 @@ class AugmentBatch(nn.Module):
         sizes = of_type(who, "sizes", {} if sizes is None else sizes, Mapping, "a mapping such as {'M': 2, 'C': 3}")
         axes = tuple("NCTVM")
         self.sizes = {check.choice(who, "sizes", k, axes): check.count(who, "sizes", v) for k, v in sizes.items()}
-        for name, place in {"key": key, "mask": mask, "length": length, "ids": ids}.items():
+        for name, place in {"key": key, "mask": mask, "length": length, "label": label, "ids": ids}.items():
             of_type(who, name, place, (int, str, type(None)), "a position in the batch or the name of an entry")
         if mask is not None and length is not None:
             raise ValueError(f"{who}(mask={mask!r}, length={length!r}): give one of them; a mask tells lengths too")
-        self.key, self.mask, self.length, self.ids = key, mask, length, ids
+        self.key, self.mask, self.length, self.label, self.ids = key, mask, length, label, ids
+        self.label_axis = check_axis(who, label_axis)
+        if label is None and label_axis is not None:
+            raise ValueError(f"{who}(label_axis={label_axis!r}): say where the labels are, too, as in label=1")
         self.seed, self.coords = _whole(who, "seed", seed), check.coordinates(who, coords)
         self.missing = check_missing(who, missing)
         # In memory that worker processes share: those that live on from epoch to epoch see what set_epoch says.
@@ -131,18 +141,23 @@ class AugmentBatch(nn.Module):
         skeletons = batch if where is None else self._entry(batch, where)
         draws = {} if self.ids is None else {"keys": self._keys(batch)}
         told_in = self.length if self.mask is None else self.mask  # where the batch tells who is observed, if it does
-        if isinstance(skeletons, SkeletonBatch):
-            if told_in is not None:
-                raise ValueError(f"{self._who}: a SkeletonBatch has a mask of its own; leave out mask= and length=")
-            views = self.policy(skeletons, **draws)
-            return views if where is None else replaced(batch, {where: views})
         told = None if told_in is None else self._entry(batch, told_in)
-        x = to_layout(self._tensor(skeletons), self.layout, "NCTVM", contiguous=False, **self.sizes)
-        check.scores(self._images, x)
-        views = self.policy(self._with_presence(x, told), **draws)
-        changed: dict[Any, Any] = {where: each(views, lambda view: like(skeletons, self._back(view)))}
+        named = None if self.label is None else self._entry(batch, self.label)
+        label = None if self.label is None else self._numbers("label", named)
+        if isinstance(skeletons, SkeletonBatch):
+            views = self.policy(self._with_label(skeletons, label), **draws)
+        else:
+            x = to_layout(self._tensor(skeletons), self.layout, "NCTVM", contiguous=False, **self.sizes)
+            check.scores(self._images, x)
+            if label is not None:  # without an N the skeletons are one sample, and so is the label
+                label = (label if "N" in self.layout else label[None]).to(x.device)
+            views = self.policy(self._as_batch(x, told, label), **draws)
+        changed: dict[Any, Any] = {where: each(views, lambda view: like(skeletons, self._back(skeletons, view)))}
         if told_in is not None:
             changed[told_in] = each(views, lambda view: like(told, self._tell(told, view)))
+        if label is not None:
+            one = "N" not in self.layout and not isinstance(skeletons, SkeletonBatch)
+            changed[self.label] = each(views, lambda view: like_label(named, view.label[0] if one else view.label))
         return changed[where] if where is None else replaced(batch, changed)
 
     def _find(self, batch: Any) -> Any:
@@ -186,32 +201,31 @@ class AugmentBatch(nn.Module):
         raise TypeError(f"{self._who}: the skeletons must be a tensor or an array, got {type(skeletons).__name__}")
 
     def _numbers(self, name: str, values: Any) -> Tensor:
-        """What the batch holds beside the skeletons, as ``mask``, ``length`` or ``ids`` say, as a tensor."""
-        message = (
-            f"{self._who}({name}={getattr(self, name)!r}): that entry must be a tensor, an array or a list of "
-            f"{'True and False' if name == 'mask' else 'whole numbers'}, got {about(values)}"
-        )
-        try:
-            numbers = torch.as_tensor(values)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise TypeError(message) from error
-        kind = numbers.dtype
-        whole = not (kind.is_floating_point or kind.is_complex or kind == torch.bool)
-        if not (kind == torch.bool if name == "mask" else whole):
-            raise TypeError(message)
-        return numbers
+        return numbers(self._who, name, getattr(self, name), values)
 
-    def _with_presence(self, x: Tensor, told: Any) -> Tensor | SkeletonBatch:
-        """What the policy is called with: a batch, where the user's tells who is observed or where it needs a graph."""
+    def _as_batch(self, x: Tensor, told: Any, label: Tensor | None) -> Tensor | SkeletonBatch:
+        """What the policy is called with: a batch, where it is told who is observed, has labels or needs a graph."""
         if self.length is not None:
             lengths = self._numbers("length", told).reshape(-1).to(x.device)
-            return SkeletonBatch.from_lengths(x, lengths, missing=self.missing)
-        if self.mask is None:
-            plain = self.missing == "nan" and not acts_on_graph(self.policy)
-            return x if plain else SkeletonBatch(x, missing=self.missing)
-        sizes = {letter: size for letter, size in self.sizes.items() if letter != "C"}
-        mask = to_layout(self._numbers("mask", told), self._mask_layout, "NTVM", contiguous=False, **sizes)
-        return SkeletonBatch(x, mask.to(x.device), missing=self.missing)
+            return SkeletonBatch.from_lengths(x, lengths, label, self.label_axis, missing=self.missing)
+        mask = None
+        if self.mask is not None:
+            sizes = {letter: size for letter, size in self.sizes.items() if letter != "C"}
+            mask = to_layout(self._numbers("mask", told), self._mask_layout, "NTVM", contiguous=False, **sizes)
+            mask = mask.to(x.device)
+        elif label is None and self.missing == "nan" and not acts_on_graph(self.policy):
+            return x
+        return SkeletonBatch(x, mask, None, label, self.label_axis, missing=self.missing)
+
+    def _with_label(self, skeletons: SkeletonBatch, label: Tensor | None) -> SkeletonBatch:
+        """The user's own SkeletonBatch, and the labels that lie beside it."""
+        if self.mask is not None or self.length is not None:
+            raise ValueError(f"{self._who}: a SkeletonBatch has a mask of its own; leave out mask= and length=")
+        if label is None:
+            return skeletons
+        if skeletons.label is not None:
+            raise ValueError(f"{self._who}(label={self.label!r}): the SkeletonBatch has a label of its own")
+        return skeletons.replace(label=label.to(skeletons.device), label_axis=self.label_axis)
 
     def _tell(self, told: Any, view: SkeletonBatch) -> Tensor:
         """The mask or the lengths of a view, in the form of those of the batch."""
@@ -229,10 +243,10 @@ class AugmentBatch(nn.Module):
             raise ValueError(f"{self._who}(ids={self.ids!r}): call set_epoch(epoch) before each epoch")
         return keys(self.seed, epoch, self._numbers("ids", self._entry(batch, self.ids)).reshape(-1))
 
-    def _back(self, view: Tensor | SkeletonBatch) -> Any:
-        """A view in the layout of the skeletons; beside a graph it stays a SkeletonBatch."""
-        if acts_on_graph(self.policy):
-            return view
+    def _back(self, skeletons: Any, view: Tensor | SkeletonBatch) -> Any:
+        """A view in the layout of the skeletons; where they are a SkeletonBatch, and beside a graph, it stays one."""
+        if isinstance(view, SkeletonBatch) and (isinstance(skeletons, SkeletonBatch) or acts_on_graph(self.policy)):
+            return view if self.label is None else view.with_parts(label=None, label_axis=None)
         x = view.x if isinstance(view, SkeletonBatch) else view
         return to_layout(x, "NCTVM", self.layout, contiguous=True)
 

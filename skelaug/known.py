@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from skelaug import plugins
 
-__all__ = ["Known"]
+__all__ = ["Known", "choices", "nearest"]
 
 
 class Named(Protocol):
@@ -57,10 +57,7 @@ class Known(Mapping[str, T]):
 
     def unknown(self, name: object) -> str:
         """What to say of a name that is none: the nearest ones, and all."""
-        spelled = {_letters(known): known for known in self}
-        close = difflib.get_close_matches(_letters(name), spelled) if isinstance(name, str) else []
-        near = f"nearest: {', '.join(spelled[match] for match in close)}; " if close else ""
-        return f"no {self._kind[:-1]} {name!r}; {near}known: {', '.join(self)}"
+        return f"no {self._kind[:-1]} {name!r}; {choices(name, self)}"
 
     def holds(self, thing: T) -> bool:
         """The thing is known by its name; nobody's package is loaded to find out."""
@@ -77,6 +74,28 @@ class Known(Mapping[str, T]):
 
     def __repr__(self) -> str:
         return f"{self._kind}({', '.join(self)})"
+
+
+def nearest(name: object, known: Iterable[str]) -> list[str]:
+    """Those of the known names that are spelled alike, the nearest first; capital letters and signs do not count.
+
+    Example:
+        >>> nearest("hicrl", ["aimclr", "hiclr"])
+        ['hiclr']
+    """
+    spelled = {_letters(each): each for each in known}
+    return (
+        [spelled[match] for match in difflib.get_close_matches(_letters(name), spelled)]
+        if isinstance(name, str)
+        else []
+    )
+
+
+def choices(name: object, known: Iterable[str]) -> str:
+    """What to say after a name that is none: ``"nearest: …; known: …"``."""
+    known = list(known)
+    near = ", ".join(nearest(name, known))
+    return f"{near and f'nearest: {near}; '}known: {', '.join(known)}"
 
 
 def _letters(name: str) -> str:

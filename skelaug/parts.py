@@ -1,4 +1,4 @@
-"""The parts of a batch: what is checked of coordinates, mask, graph and label, and who is observed in the first two."""
+"""The parts of a batch: what is checked of coordinates, mask, lengths and graph, and who is observed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skelaug.host import readable
 from skelaug.missing import Missing, finite_joints, told_joints
 from skelaug.presence import infer_presence
 
-__all__ = ["check_mask", "check_rest", "check_x", "observed_in"]
+__all__ = ["check_clips", "check_graph", "check_lengths", "check_mask", "check_x", "observed_in"]
 
 
 def check_x(x: Any, who: str) -> Tensor:
@@ -44,6 +45,34 @@ def check_mask(x: Tensor, mask: Any, who: str) -> Tensor:
     return mask[:, :, :1] if v and mask.stride(2) == 0 else mask
 
 
+def check_clips(clips: Any, who: str) -> None:
+    """Raise unless ``clips`` is a list of tensors ``(C, T_i, V, M_i)``."""
+    if not isinstance(clips, list | tuple):
+        raise TypeError(f"{who}: needs a list of clips (C, T, V, M), got {type(clips).__name__}")
+    if not clips:
+        raise ValueError(f"{who}: needs at least one clip (C, T, V, M), got none")
+    for i, clip in enumerate(clips):
+        if not isinstance(clip, Tensor) or clip.ndim != 4:
+            shape = tuple(clip.shape) if isinstance(clip, Tensor) else type(clip).__name__
+            raise ValueError(f"{who}: clip {i} must be a tensor (C, T, V, M), got {shape}")
+
+
+def check_lengths(x: Tensor, lengths: Any, who: str) -> Tensor:
+    """``lengths`` as a tensor, if they are one whole number in 0 … T for each sample of ``x``."""
+    try:
+        counts = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{who}(lengths={lengths!r}): lengths must be whole numbers (N,): {error}") from error
+    if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
+        raise TypeError(f"{who}(lengths=…): lengths must be whole numbers, got {counts.dtype}; write .long()")
+    if counts.shape != (x.shape[0],):
+        raise ValueError(f"{who}(lengths=…): one length a sample, {x.shape[0]}, got {tuple(counts.shape)}")
+    frames = x.shape[2]
+    if readable(counts) and ((counts < 0) | (counts > frames)).any():
+        raise ValueError(f"{who}(lengths=…): each length must lie in 0 … {frames}, got {counts.tolist()}")
+    return counts
+
+
 def observed_in(x: Tensor, mask: Tensor | None, missing: Missing) -> tuple[Tensor, Tensor]:
     """``x``, 0 where it is not observed, and where it is: bool ``(N, T, V, M)``, or ``(N, T, 1, M)`` of whole persons.
 
@@ -62,10 +91,9 @@ def observed_in(x: Tensor, mask: Tensor | None, missing: Missing) -> tuple[Tenso
     return x, seen if joints is None else seen & joints
 
 
-def check_rest(batch: Any, who: str) -> None:
-    """Whether graph and label of a SkeletonBatch fit its coordinates."""
-    n, v = batch.x.shape[0], batch.x.shape[3]
-    graph, label = batch.graph, batch.label
+def check_graph(x: Tensor, graph: Any, who: str) -> None:
+    """Raise unless ``graph`` is None or fits ``x (N, C, T, V, M)``."""
+    n, v = x.shape[0], x.shape[3]
     if graph is not None:
         if not isinstance(graph, Tensor) or not graph.is_floating_point():
             got = graph.dtype if isinstance(graph, Tensor) else type(graph).__name__
@@ -75,8 +103,3 @@ def check_rest(batch: Any, who: str) -> None:
             raise ValueError(
                 f"{who}(graph=…): graph must be (N, K, V, V) or (N, L, K, V, V) with N={n}, V={v}, got {shape}"
             )
-    if label is not None:
-        if not isinstance(label, Tensor):
-            raise TypeError(f"{who}(label=…): label must be a tensor (N,), got {type(label).__name__}")
-        if label.shape[:1] != (n,):
-            raise ValueError(f"{who}(label=…): label must have N={n} entries first, got shape {tuple(label.shape)}")

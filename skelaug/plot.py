@@ -23,6 +23,7 @@ from skelaug.functional import values as fv
 from skelaug.members import leaves
 from skelaug.policy import GrowingPolicy
 from skelaug.preview import Page, Slider, make_scene
+from skelaug.preview.axes import SEEN
 from skelaug.skeleton import Skeleton, skeletons
 from skelaug.transform import Transform
 
@@ -47,7 +48,7 @@ def strip(
     before: SkeletonBatch | None = None,
     vectors: str | None = None,
     frames: int = _FRAMES,
-    up: str = "y",
+    up: str | None = None,
 ) -> None:
     """Draw one sample as a film strip: figures at moments evenly spread over the clip, time running to the right.
 
@@ -59,9 +60,11 @@ def strip(
         vectors: for streams, ``"bone"`` draws the entries of ``clip`` as arrows from one point and ``"motion"`` as
             arrows (five times as long) from the joints of ``before``.
         frames: number of moments.
-        up: the axis of the data that points up: ``"y"``, ``"-y"`` (image coordinates) or ``"z"``.
+        up: the axis of the data that points up, such as ``"y"``, ``"z"`` or ``"-y"`` (image coordinates); ``None`` for
+            the skeleton's. In 2D only ``"-y"`` makes a difference.
     """
     skeleton = _check_drawing("strip", skeleton, up, clip=clip, before=clip if before is None else before)
+    up = check.up("plot.strip", up, skeleton)
     of_type("plot.strip", "axes", axes, _matplotlib("axes").Axes, "matplotlib axes")
     check.choice("plot.strip", "vectors", vectors, (None, "bone", "motion"))
     check.count("plot.strip", "frames", frames)
@@ -99,7 +102,7 @@ def ladder(
     skeleton: Skeleton | str,
     *,
     title: str,
-    up: str = "y",
+    up: str | None = None,
 ) -> Figure:
     """The views of some clips, weak to strong: a row a clip, a column a view.
 
@@ -145,7 +148,9 @@ class Cell:
     kind: str | None = None
 
 
-def gallery(cells: Sequence[Cell], skeleton: Skeleton | str, *, title: str, columns: int = 3, up: str = "y") -> Figure:
+def gallery(
+    cells: Sequence[Cell], skeleton: Skeleton | str, *, title: str, columns: int = 3, up: str | None = None
+) -> Figure:
     """Many transforms, each in a cell of its own.
 
     Args:
@@ -166,7 +171,7 @@ def gallery(cells: Sequence[Cell], skeleton: Skeleton | str, *, title: str, colu
     for axes, cell in zip(flat, cells, strict=False):
         axes.set_title(cell.title, fontsize=10, family="monospace")
         if cell.kind == "graph":
-            _graphs(axes, cell.after, cell.before, skeleton, up)
+            _graphs(axes, cell.after, cell.before, skeleton, check.up("plot.gallery", up, skeleton))
         else:
             strip(axes, cell.after, skeleton, before=cell.before, vectors=cell.kind, up=up)
     for axes in flat[len(cells) :]:
@@ -184,7 +189,7 @@ def view(
     seeds: Sequence[int] = (0, 1, 2),
     slider: str | bool = True,
     coords: int | Sequence[int] | None = None,
-    up: str = "y",
+    up: str | None = None,
     fps: float = 30.0,
     frames: int = 128,
     title: str = "Views, weak to strong",
@@ -253,7 +258,7 @@ def view(
         seeds=drawn,
         coords=channels,
         slider=dial,
-        up=up,
+        up=check.up(who, up, bones),
         fps=fps,
         frames=frames,
         title=title,
@@ -308,7 +313,7 @@ def _sequence(who: str, name: str, value: Any) -> Sequence[Any]:
 def _check_drawing(who: str, given: Any, up: Any, **clips: Any) -> Skeleton:
     """The skeleton; raise unless the clips are batches that can be drawn with it."""
     skeleton = check.skeleton(f"plot.{who}", given)
-    check.choice(f"plot.{who}", "up", up, ("y", "-y", "z"))
+    check.up(f"plot.{who}", up)
     for name, clip in clips.items():
         of_type(f"plot.{who}", name, clip, SkeletonBatch, "a SkeletonBatch")
         n, c, t, v, _ = clip.x.shape
@@ -326,10 +331,10 @@ def _project(clip: SkeletonBatch, up: str) -> tuple[Any, Any]:
     if x.shape[0] == 2:
         flat = torch.stack([x[0], -x[1] if up == "-y" else x[1]], -1)
     else:
-        high, depth = {"y": (x[1], x[2]), "-y": (-x[1], -x[2]), "z": (x[2], -x[1])}[up]
+        right, high, depth = (sign * x[axis] for sign, axis in SEEN[up])
         # Seen from a little to the side and from above, so that no axis hides behind another.
-        across = x[0] * math.cos(_YAW) + depth * math.sin(_YAW)
-        along = -x[0] * math.sin(_YAW) + depth * math.cos(_YAW)
+        across = right * math.cos(_YAW) + depth * math.sin(_YAW)
+        along = -right * math.sin(_YAW) + depth * math.cos(_YAW)
         flat = torch.stack([across, high * math.cos(_PITCH) - along * math.sin(_PITCH)], -1)
     return flat.transpose(1, 2).numpy(), clip.mask[0].transpose(1, 2).cpu().numpy()
 

@@ -53,6 +53,7 @@ def hiclr(
     graph: Skeleton | Tensor | None = None,
     layers: int = 1,
     coords: Any = None,
+    vectors: Any = None,
 ) -> GrowingPolicy:
     """HiCLR's growing augmentations: basic, normal, strong.
 
@@ -74,6 +75,7 @@ def hiclr(
         graph: that Drop/Add Edges start from, ``(K, V, V)``, such as an encoder's own; ``None``: the skeleton's.
         layers: aggregation layers of the encoder; above 1, each gets edges of its own.
         coords: channels that are coordinates: a number of leading ones, or indices; None: all.
+        vectors: groups of further channels that are turned with the body but not shifted, such as velocities.
 
     Example:
         >>> import torch, skelaug
@@ -102,11 +104,17 @@ def hiclr(
         strong=[member for name, stage in stages.items() if strong in (name, "all") for member in stage],
         stream=_stream("hiclr", skeleton, stream),
     )
-    return with_coords(policy, coords, "hiclr")
+    return with_coords(policy, coords, "hiclr", vectors)
 
 
 def hiclr_released(
-    skeleton: Skeleton | str, stream: str = "joint", *, ratio: float = 0.1, fill: float | str = 0.0, coords: Any = None
+    skeleton: Skeleton | str,
+    stream: str = "joint",
+    *,
+    ratio: float = 0.1,
+    fill: float | str = 0.0,
+    coords: Any = None,
+    vectors: Any = None,
 ) -> GrowingPolicy:
     """What HiCLR's released code does, quirks included: for reproducing its numbers.
 
@@ -122,6 +130,7 @@ def hiclr_released(
         ratio: share of joints that Random Mask hides.
         fill: of Random Mask: a number, or ``"token"`` for the learnable scalar.
         coords: channels that are coordinates: a number of leading ones, or indices; None: all.
+        vectors: groups of further channels that are turned with the body but not shifted, such as velocities.
     """
     skeleton = check.skeleton("hiclr_released", skeleton)
     policy = GrowingPolicy(
@@ -130,10 +139,12 @@ def hiclr_released(
         strong=[JointMask(ratio, fill=fill)],
         stream=_stream("hiclr_released", skeleton, stream),
     )
-    return with_coords(policy, coords, "hiclr_released")
+    return with_coords(policy, coords, "hiclr_released", vectors)
 
 
-def aimclr(skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = None) -> GrowingPolicy:
+def aimclr(
+    skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = None, vectors: Any = None
+) -> GrowingPolicy:
     """AimCLR (AAAI 2022): normal augmentations, then extreme ones.
 
     Reproduces the two input branches: normal = temporal crop, shear; extreme adds swapped sides, rotation, noise, blur
@@ -145,6 +156,7 @@ def aimclr(skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = Non
         skeleton: of the data, or its name.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
         coords: channels that are coordinates: a number of leading ones, or indices; None: all.
+        vectors: groups of further channels that are turned with the body but not shifted, such as velocities.
     """
     skeleton = check.skeleton("aimclr", skeleton)
     policy = GrowingPolicy(
@@ -152,25 +164,28 @@ def aimclr(skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = Non
         extreme=_released_normal(skeleton),
         stream=_stream("aimclr", skeleton, stream),
     )
-    return with_coords(policy, coords, "aimclr")
+    return with_coords(policy, coords, "aimclr", vectors)
 
 
-def crossclr(skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = None) -> GrowingPolicy:
+def crossclr(
+    skeleton: Skeleton | str, stream: str = "joint", *, coords: Any = None, vectors: Any = None
+) -> GrowingPolicy:
     """CrosSCLR and SkeletonCLR (CVPR 2021): one stage, temporal crop and shear; ``key_view`` draws the key.
 
     Args:
         skeleton: of the data, or its name.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``.
         coords: channels that are coordinates: a number of leading ones, or indices; None: all.
+        vectors: groups of further channels that are turned with the body but not shifted, such as velocities.
     """
     skeleton = check.skeleton("crossclr", skeleton)
     policy = GrowingPolicy(
         basic=[TemporalCrop(6), Shear(0.5)], stream=_stream("crossclr", skeleton, stream), skeleton=skeleton
     )
-    return with_coords(policy, coords, "crossclr")
+    return with_coords(policy, coords, "crossclr", vectors)
 
 
-def ctrgcn(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None) -> Compose:
+def ctrgcn(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None, vectors: Any = None) -> Compose:
     """CTR-GCN's training recipe (ICCV 2021), also InfoGCN's and BlockGCN's: crop and resize, small rotation.
 
     Changes: clips shorter than 64 frames are cropped like all others (the code keeps them whole); ends are kept in the
@@ -181,6 +196,7 @@ def ctrgcn(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None) ->
         skeleton: of the data, or its name; any.
         length: frames of the output.
         coords: channels that are coordinates: a number of leading ones, or indices; None: all.
+        vectors: groups of further channels that are turned with the body but not shifted, such as velocities.
 
     Example:
         >>> import torch, skelaug
@@ -189,10 +205,10 @@ def ctrgcn(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None) ->
     """
     skeleton = check.skeleton("ctrgcn", skeleton)
     policy = Compose([CropResize((0.5, 1.0), length=length), Rotate(math.degrees(0.3))], skeleton=skeleton)
-    return with_coords(policy, coords, "ctrgcn")
+    return with_coords(policy, coords, "ctrgcn", vectors)
 
 
-def pyskl_strong(skeleton: Skeleton | str, length: int = 100, *, coords: Any = None) -> Compose:
+def pyskl_strong(skeleton: Skeleton | str, length: int = 100, *, coords: Any = None, vectors: Any = None) -> Compose:
     """PYSKL's ``strong_aug`` recipe for 3D: uniform sampling, scale per axis ±0.1, rotation ±0.3 rad about each axis.
 
     Changes: rotation is right-handed; a score channel is not scaled, if ``coords`` says which channels are coordinates.
@@ -202,15 +218,16 @@ def pyskl_strong(skeleton: Skeleton | str, length: int = 100, *, coords: Any = N
         skeleton: of the data, or its name; any.
         length: frames of the output.
         coords: channels that are coordinates: a number of leading ones, or indices; None: all.
+        vectors: groups of further channels that are turned with the body but not shifted, such as velocities.
     """
     skeleton = check.skeleton("pyskl_strong", skeleton)
     policy = Compose(
         [SegmentSample(length), Scale((0.9, 1.1), per_axis=True), Rotate(math.degrees(0.3))], skeleton=skeleton
     )
-    return with_coords(policy, coords, "pyskl_strong")
+    return with_coords(policy, coords, "pyskl_strong", vectors)
 
 
-def skateformer(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None) -> Compose:
+def skateformer(skeleton: Skeleton | str, length: int = 64, *, coords: Any = None, vectors: Any = None) -> Compose:
     """SkateFormer's default recipe (ECCV 2024).
 
     Uniform sampling of a crop, then with probability 0.5 a chain of augmentations, with 0.2 the bone lengths of another
@@ -227,6 +244,7 @@ def skateformer(skeleton: Skeleton | str, length: int = 64, *, coords: Any = Non
         skeleton: of the data, or its name.
         length: frames of the output.
         coords: channels that are coordinates: a number of leading ones, or indices; None: all.
+        vectors: groups of further channels that are turned with the body but not shifted, such as velocities.
     """
     skeleton = check.skeleton("skateformer", skeleton)
     chain = Compose(
@@ -242,7 +260,7 @@ def skateformer(skeleton: Skeleton | str, length: int = 64, *, coords: Any = Non
     )
     branches = OneOf([chain, BoneLengthTransfer(skeleton), Compose([])], weights=[0.5, 0.2, 0.3])
     policy = Compose([SegmentSample(length, scale=(0.5, 1.0)), branches], skeleton=skeleton)
-    return with_coords(policy, coords, "skateformer")
+    return with_coords(policy, coords, "skateformer", vectors)
 
 
 def _released_normal(skeleton: Skeleton) -> list[Transform]:

@@ -28,8 +28,8 @@ def remap(
 
     A name says the same wherever its side stands and however it is spelled: ``shoulder_left`` is ``LShoulder``. Some
     joints have several names, such as ``pelvis``, ``spine_base`` and ``mid_hip``; the guide to skeletons lists them.
-    Coordinates stay as they are: two sensors' joints of one name may lie a few centimetres apart, and units, axes and
-    the order of magnitude are the source's.
+    Coordinates stay as they are: two sensors' joints of one name may lie a few centimetres apart, and units, axes (the
+    source's ``up``, not the target's) and the order of magnitude are the source's.
 
     Args:
         x: ``(N, C, T, V, M)`` of the source's V joints, or a SkeletonBatch of them.

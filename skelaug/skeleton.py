@@ -17,7 +17,10 @@ from skelaug.known import Known
 from skelaug.limbs import find_limbs
 from skelaug.sides import find_sides
 
-__all__ = ["Skeleton", "find_skeleton", "skeletons"]
+__all__ = ["AXES", "Skeleton", "find_skeleton", "skeletons"]
+
+#: What can point up.
+AXES = ("x", "-x", "y", "-y", "z", "-z")
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,9 +37,11 @@ class Skeleton:
         shoulders: (left, right) shoulder, if there are any.
         limbs: parts by name, which together hold every joint once.
         planar: it is of images: data of it are (x, y) or (x, y, score), seldom (x, y, z).
+        up: the axis of its data that points up: ``"y"``, ``"-y"`` where y grows down as in images, ``"z"`` …
+            The page of the skeletons says where that of each known one comes from.
 
     Raises:
-        ValueError: the parents are no tree, a pair, role or limb is off.
+        ValueError: the parents are no tree, a pair, role, limb or axis is off.
 
     Example:
         >>> ntu = skeletons["ntu25"]
@@ -53,6 +58,7 @@ class Skeleton:
     shoulders: tuple[int, int] | None = None
     limbs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
     planar: bool = field(default=False, compare=False)
+    up: str = "y"
 
     def __post_init__(self) -> None:
         who = f"Skeleton({self.name!r})"
@@ -61,6 +67,8 @@ class Skeleton:
             raise ValueError(f"Skeleton(name={self.name!r}): name must be a string with at least one letter")
         if not joints or not all(isinstance(joint, str) for joint in joints) or len(set(joints)) != len(joints):
             raise ValueError(f"{who}: joints must be distinct names, at least one, got {self.joints}")
+        if not isinstance(self.up, str) or self.up not in AXES:
+            raise ValueError(f"{who}: up must be one of {', '.join(AXES)}, got {self.up!r}")
         v = len(joints)
         limbs = {} if self.limbs is None else self.limbs
         if not isinstance(limbs, Mapping) or not all(isinstance(limb, str) for limb in limbs):
@@ -118,6 +126,7 @@ class Skeleton:
         spine: tuple[int, int] | None = None,
         shoulders: tuple[int, int] | None = None,
         limbs: Mapping[str, Sequence[int]] | None = None,
+        up: str = "y",
     ) -> Skeleton:
         """Anyone's skeleton, from the pairs of joints that a bone connects, in any order and direction.
 
@@ -137,6 +146,7 @@ class Skeleton:
             shoulders: (left, right) shoulder.
             limbs: parts by name; if left out, found in the names of the joints by :func:`skelaug.limbs.find_limbs`;
                 one part, ``"body"``, where names do not tell.
+            up: the axis of the data that points up, such as ``"z"``.
 
         Raises:
             ValueError: the edges count from 1, or leave joints apart (as those of two hands do), or a role is off.
@@ -172,6 +182,7 @@ class Skeleton:
             spine,
             shoulders,
             limbs,  # type: ignore[arg-type]
+            up=up,
         )
         if left_out:
             closing = f"{who}: edges {left_out} close circles and are left out; each joint keeps a shortest way to root"
@@ -224,6 +235,8 @@ class Skeleton:
             both(self.spine),
             both(self.shoulders),
             {part: held for part, held in limbs.items() if held},
+            self.planar,
+            self.up,
         )
 
     def __len__(self) -> int:
@@ -332,7 +345,7 @@ class Skeleton:
             got = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
             raise ValueError(
                 f"Skeleton.from_dict: expected name, joints, parents and perhaps pairs, centre, spine, shoulders, "
-                f"limbs; got {got}"
+                f"limbs, planar, up; got {got}"
             )
         return cls(**data)
 

@@ -29,6 +29,7 @@ def _from_words(
     pairs: str = "",
     limbs: str = "",
     planar: bool = False,
+    up: str = "",
 ) -> dict[str, Any]:
     parent_of = dict((word + "<" + word if "<" not in word else word).split("<") for word in bones.split())
     joints = tuple((order or " ".join(parent_of)).split())
@@ -45,4 +46,5 @@ def _from_words(
         "shoulders": next((pair for pair in both if "shoulder" in joints[pair[0]]), None),
         "limbs": find_limbs(joints, parents, both, limbs.split()),
         "planar": planar,
+        "up": up or ("-y" if planar else "y"),
     }

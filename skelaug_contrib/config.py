@@ -18,6 +18,7 @@ from skelaug_contrib.ranges import Checked, Range
 from skelaug_contrib.schedule import step_rate
 
 __all__ = [
+    "LENGTH",
     "DataConfig",
     "EncoderConfig",
     "MethodConfig",
@@ -31,6 +32,9 @@ __all__ = [
 _Count = Annotated[int, Range(1)]
 _FromZero = Annotated[int, Range(0)]
 _Share = Annotated[float, Range(0, 1)]
+
+#: Settings that say how long a run is; a run that is there may become longer.
+LENGTH = ("epochs", "max_steps")
 
 #: Settings that change nothing of what is learned.
 _FREE = ("data.path", "data.workers", "accelerator", "knn_every", "checkpoint_every", "log_every")

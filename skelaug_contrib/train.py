@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,18 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD
-from tqdm import tqdm
 
 import skelaug
 from skelaug import GrowingPolicy, Skeleton
 from skelaug.errors import Refused
 from skelaug_contrib import checkpoint, distributed
-from skelaug_contrib.config import PretrainConfig, differences, to_dict
+from skelaug_contrib.config import LENGTH, PretrainConfig, differences, to_dict
 from skelaug_contrib.datasets import EpochBatches, PreparedDataset, loader, preparation, split
 from skelaug_contrib.encoders.norm import sync_batch_norm
 from skelaug_contrib.hiclr import HiCLR
 from skelaug_contrib.log import RunLog
 from skelaug_contrib.pretrained import Pretrained, describe
+from skelaug_contrib.progress import Progress, Stopped, watching
 
 __all__ = ["TrainingError", "build_model", "build_policy", "pretrain"]
 
@@ -38,11 +39,17 @@ class TrainingError(Refused):
     """The run cannot start, go on or be resumed; the message says why and what to do."""
 
 
-def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Path:
+def pretrain(
+    config: PretrainConfig, out: str | Path, resume: bool = True, say: Callable[[str], None] | None = None
+) -> Path:
     """Train an encoder without labels.
 
-    A run that was cut off, by Ctrl-C, ``kill -9`` or a power cut, goes on from its last checkpoint when it is started
-    again in the same way, and on CPU ends with the very weights, bit for bit, that it would have had.
+    A run that was cut off, by ``kill -9`` or a power cut, goes on from its last checkpoint when it is started again in
+    the same way, and on CPU ends with the very weights, bit for bit, that it would have had. Ctrl-C and SIGTERM let
+    the step end and write a checkpoint of it first (with several processes they act at once).
+
+    A run becomes longer, or ends sooner, when it is started again with other ``epochs`` or ``max_steps``. From there on
+    the learning rate follows the schedule of the new length; where that is a cosine, the rate jumps at this step.
 
     Args:
         config: the settings.
@@ -50,6 +57,8 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
             ``encoder.safetensors``, for the evaluation commands and
             :func:`~skelaug_contrib.checkpoint.load_encoder`; ``log.jsonl``; ``tensorboard/``.
         resume: False refuses to go on with a run that is there.
+        say: called with lines of text in the first process: what is trained and, where stderr is no terminal, how far
+            it is.
 
     Returns:
         The path of ``encoder.safetensors``.
@@ -60,6 +69,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
         ArrayError: the data cannot be read, or have no such protocol.
         ValueError: settings do not fit the data.
         OSError: the disk is full; the last checkpoint is whole.
+        Stopped: a KeyboardInterrupt, after Ctrl-C or SIGTERM.
     """
     out = Path(out)
     fabric = _launch(config)
@@ -84,7 +94,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
-    state = _find_run(out, config, about, resume)
+    state = _find_run(out, config, about, resume, total)
     model, optimizer = fabric.setup(method, optimizer)
     step, seconds = 0, 0.0
     if state is not None:
@@ -115,6 +125,8 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
         }
         checkpoint.save(out / "checkpoint.pt", state)
 
+    if say is not None and fabric.is_global_zero:
+        say("\n".join(_header(config, method, fabric.device, step, total, per_epoch, state)))
     fabric.barrier()  # everyone has looked at the folder
     with contextlib.ExitStack() as stack:
         log = None
@@ -124,9 +136,9 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
             log = stack.enter_context(contextlib.closing(RunLog(out, step)))
             if state is not None:
                 export()  # the one that is there may be of a step that is lost
-        progress = stack.enter_context(
-            tqdm(total=total, initial=step, unit=" steps", disable=None if log else True, file=sys.stderr)
-        )
+        progress = stack.enter_context(contextlib.closing(Progress(total, step, say))) if log else None
+        # With several processes, one that ended would leave the others waiting for it.
+        signalled = stack.enter_context(watching()) if fabric.world_size == 1 else lambda: None
         start = time.monotonic() - seconds
         while step < total:
             epoch, done = divmod(step, per_epoch)
@@ -148,15 +160,16 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
                 optimizer.step()
 
                 step += 1
-                progress.update()
-                last = step == total
+                if progress:
+                    progress.update()
+                last, signal = step == total, signalled()
                 logging = last or step % config.log_every == 0
-                saving = last or step % config.checkpoint_every == 0
+                saving = last or step % config.checkpoint_every == 0 or signal is not None
                 if logging or saving:
                     measured = _measure(losses, step, epoch, out)  # the only wait for the device
-                    if log and logging:
+                    if log and progress and logging:
                         log.write(step, epoch=epoch, lr=rate, **measured, seconds=time.monotonic() - start)
-                        progress.set_postfix(epoch=epoch, loss=f"{measured['loss']:.3f}")
+                        progress.measured(epoch, measured["loss"])
                 if config.knn_every and step % (config.knn_every * per_epoch) == 0:
                     if log:
                         log.write(step, epoch=epoch, knn=_knn_accuracy(method, config, dataset, parts, fabric.device))
@@ -165,6 +178,8 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True) -> Pa
                     log.sync()
                     export()
                     save()
+                if signal is not None and not last:
+                    raise Stopped(f"stopped at step {step} of {total}; the same command goes on from there", signal)
                 if last:
                     break
     fabric.barrier()
@@ -262,7 +277,32 @@ def _buffers_stay() -> dict[str, Any]:
     return {"forward_sync_buffers" if "forward_sync_buffers" in options else "broadcast_buffers": False}
 
 
-def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> dict[str, Any] | None:
+def _header(
+    config: PretrainConfig,
+    method: HiCLR,
+    device: torch.device,
+    step: int,
+    total: int,
+    per_epoch: int,
+    state: dict[str, Any] | None,
+) -> list[str]:
+    """What is trained, in lines of text."""
+    views = ", ".join(method.policy.names) if config.method.method != "naive" else method.policy.names[-1]
+    parameters = sum(weight.numel() for weight in method.encoder.parameters())
+    threads = f", threads: {torch.get_num_threads()}" if device.type == "cpu" else ""
+    lines = [
+        f"method: {config.method.method}; views: {views}",
+        f"encoder: {config.encoder.name} with {parameters:,} parameters; device: {device}{threads}",
+        f"steps: {total}, of {config.batch} clips; an epoch has {per_epoch}",
+    ]
+    if state is not None:
+        lines[-1] += f"; going on from step {step}"
+        if differences(to_dict(config), state["config"]):
+            lines[-1] += f", with the learning rates of a run of {total} steps"
+    return lines
+
+
+def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool, total: int) -> dict[str, Any] | None:
     """The state to go on from; None where there is none yet. Changes nothing."""
     if not out.exists():
         return None
@@ -280,13 +320,15 @@ def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool) -> di
         raise TrainingError(f"{out} is no run of skelaug pretrain: it holds {min(names)}; choose another folder")
     if not resume:
         raise TrainingError(f"{out} holds a run; choose another folder, or let it go on with resume")
-    changed = differences(to_dict(config), theirs)
+    changed = [text for text in differences(to_dict(config), theirs) if text.partition(":")[0] not in LENGTH]
     if data != about:
         changed.append(f"data: {about}, was {data}")
     if changed:
         raise TrainingError(
             f"{out} holds a run with other settings ({'; '.join(changed)}); take those, or choose another folder"
         )
+    if state is not None and state["step"] > total:
+        raise TrainingError(f"{out} holds a run at step {state['step']}; it cannot become one of {total} steps")
     return state
 
 

@@ -78,8 +78,14 @@ TRANSFORMS = [
     Case("Rotate-z", _of(T.Rotate, (10, 60), axes="z")),
     Case("Scale", _of(T.Scale, (0.8, 1.2))),
     Case("Scale-axis", _of(T.Scale, (0.8, 1.2), per_axis=True)),
+    Case("Rotate-point", _of(T.Rotate, 40, coords=2, about=(0.7, -0.4))),
+    Case("Rotate-joint", _of(T.Rotate, 40, about="left_hand", skeleton=S)),
+    Case("Shear-body", _of(T.Shear, 0.5, about="body")),
+    Case("Scale-body", _of(T.Scale, (0.8, 1.2), per_axis=True, about="body")),
     Case("Translate", _of(T.Translate, 0.3)),
     Case("Mirror", _of(T.Mirror, S, p=1.0), random=False),
+    Case("Mirror-joint", _of(T.Mirror, S, p=1.0, about=2), random=False),
+    Case("Mirror-body", _of(T.Mirror, S, "y", p=1.0, about="body"), random=False),
     Case("SwapSides", _of(T.SwapSides, S, p=1.0), random=False),
     Case("NegateAxis", _of(T.NegateAxis, "y", p=1.0), random=False),
     Case("AxisMask", _of(T.AxisMask, p=1.0)),
@@ -146,6 +152,16 @@ _LINEAR = [
 POLICIES = [
     Case("Compose", _compose(_of(T.Shear, 0.5), _of(T.GaussianNoise, 0.1), _of(T.JointMask, 0.2))),
     Case("Compose-linear", _compose(*_LINEAR)),
+    Case(
+        "Compose-about",
+        _compose(
+            _of(T.Rotate, 30, about="body"),
+            _of(T.Translate, 0.2),
+            _of(T.Mirror, S, about=2),
+            lambda: Compose([T.PersonSwap(), T.Scale((0.8, 1.2), about=1), T.Shear(0.3)], p=0.7),
+            lambda: OneOf([T.Shear(0.5, about="body"), T.Rotate(20, about="neck", skeleton=S, p=0.5)]),
+        ),
+    ),
     Case("Compose-nested", _compose(_of(T.PersonDrop), _compose(*_LINEAR), _of(T.SkeleAdaIN)), on_others=True),
     Case("OneOf", lambda **k: OneOf([T.Shear(0.5), T.Translate(0.3), T.JointMask(0.5)], weights=[1, 1, 2], **k)),
     Case("hiclr-basic", lambda: policies.hiclr(S)[0], gated=False),
@@ -224,6 +240,19 @@ def make_batch(
     mask = make_mask(n, t, m)
     x = torch.where(mask[:, None], make_x(n, c, t, m, seed=seed, dtype=dtype), torch.nan)
     return SkeletonBatch(x, mask, label=torch.arange(n))
+
+
+#: A label of every kind for the batches of five samples and twelve frames.
+LABELS: dict[str, Tensor] = {
+    "sample": torch.arange(5),
+    "class": torch.softmax(torch.randn(5, 7, generator=torch.Generator().manual_seed(0)), 1),
+    "frame": torch.arange(60).view(5, 12),  # every frame has a number of its own
+}
+
+
+def labelled(kind: str) -> SkeletonBatch:
+    """:func:`make_batch` with a label of this kind."""
+    return make_batch().replace(label=LABELS[kind])
 
 
 def generator(seed: int = 0) -> torch.Generator:

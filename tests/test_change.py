@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from skelaug import Compose, SkeletonBatch, change
+from skelaug import Compose, SkeletonBatch, change, check
 from skelaug.change import MAPS, Change
 from skelaug.transform import Transform
 
@@ -149,7 +149,8 @@ def test_a_change_that_is_gated_out_copies_bit_for_bit(case: object) -> None:
         pytest.skip("changes the number of frames, so it has no gate")
     x = make_batch()
     x.x[0, 0, 0, 0, 0] = -0.0
-    step = Change.of(transform.sample(x, generator=torch.Generator().manual_seed(0)))
+    drawn = transform.sample(x, generator=torch.Generator().manual_seed(0))
+    step = Change.of(drawn, *check.named_channels(transform))
     out = change.apply(x, step.gated(torch.zeros(5, dtype=torch.bool)))
     assert torch.equal(out.mask, x.mask)
     assert torch.equal(out.x.view(torch.int32), x.x.view(torch.int32))

@@ -269,7 +269,7 @@ def test_help_version_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -
     assert main(["--version"]) == 0
     assert skelaug.__version__ in capsys.readouterr().out
     assert main(["veiws"]) == 2
-    assert "no command 'veiws'; commands: demo, views" in capsys.readouterr().err
+    assert "no command 'veiws'; did you mean views?; commands: demo, views" in capsys.readouterr().err
 
 
 def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

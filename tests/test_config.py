@@ -82,7 +82,7 @@ def test_a_mapping_of_any_kind() -> None:
 
 def test_what_cannot_be_meant(tmp_path: Path) -> None:
     bad: list[tuple[Any, str]] = [
-        ("hiclrr", "no preset 'hiclrr'; known: aimclr, .*; or give an existing .yaml file"),
+        ("hiclrr", "no preset 'hiclrr'; nearest: hiclr, .*; known: aimclr, .*; or give an existing .yaml file"),
         ("hiclr", r"preset 'hiclr' needs the skeleton of the data, such as \{'preset': 'hiclr', 'skeleton': 'ntu25'\}"),
         ({"preset": 3}, "no preset 3"),
         ({"preset": "hiclr", "skeleton": "ntu26"}, "no skeleton 'ntu26'; nearest: ntu25; known: ntu25"),

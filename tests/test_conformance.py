@@ -9,7 +9,21 @@ from typing import Any
 import pytest
 import torch
 import torch._dynamo.testing
-from cases import CASES, POLICIES, SCORED, TRANSFORMS, Case, V, generator, keys, make_batch, make_mask, make_x
+from cases import (
+    CASES,
+    LABELS,
+    POLICIES,
+    SCORED,
+    TRANSFORMS,
+    Case,
+    V,
+    generator,
+    keys,
+    labelled,
+    make_batch,
+    make_mask,
+    make_x,
+)
 from ghost import GhostMode
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -108,6 +122,27 @@ def test_a_batch_is_each_sample_alone(case: Case) -> None:
     whole = transform.replay(batch, params)
     for i in range(5):
         assert_near(whole[i], transform.replay(batch[i], rows(params, slice(i, i + 1))), 1e-6)
+
+
+@every
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_every_kind(case: Case, kind: str) -> None:
+    transform, batch, label = case.make(), labelled(kind), LABELS[kind]
+    params = transform.sample(batch, keys=keys(5))
+    out = transform(batch, keys=keys(5))
+    assert_same(out, transform.replay(batch, params))
+    plain = transform(make_batch(), keys=keys(5))
+    assert torch.equal(out.x, plain.x) and torch.equal(out.mask, plain.mask), "a label changed what was drawn"
+    assert out.label_axis == kind and out.label.dtype == label.dtype and torch.equal(batch.label, label)
+    assert torch.equal(out.label, label) if kind != "frame" else out.label.shape == (5, out.x.shape[2])
+    for i in range(5):
+        assert torch.equal(transform.replay(batch[i], rows(params, slice(i, i + 1))).label[0], out.label[i])
+    if kind == "frame":
+        own = (out.label == -100) | (out.label // 12 == torch.arange(5)[:, None])
+        assert own.all(), "a frame has the label of another sample"
+    if case.gated:
+        half, drawn = case.make(p=0.5)(batch, generator=generator(), return_params=True)
+        assert torch.equal(half.label[~drawn["apply"]], label[~drawn["apply"]])
 
 
 @gated

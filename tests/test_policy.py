@@ -354,7 +354,11 @@ def test_presets_survive_a_dict_and_yaml(name: str, tmp_path: Path) -> None:
 def test_a_policy_of_everything_survives() -> None:
     own = skelaug.Skeleton.from_edges([(0, 1), (1, 2)], name="own", pairs=[(0, 2)])
     policy = GrowingPolicy(
-        {"a b": [OneOf([T.Shear((0.1, 0.2)), Compose([T.Mirror(own, label_map={1: 2})], p=0.3)], weights=[1, 2])]},
+        {
+            "a b": [
+                OneOf([T.Shear((0.1, 0.2)), Compose([T.Mirror(own, label_map={1: 2, 2: 1})], p=0.3)], weights=[1, 2])
+            ]
+        },
         mode="nested",
         stream=T.Bone(own),
     )

@@ -138,7 +138,7 @@ def test_other_lengths_and_streams(clips: SkeletonBatch) -> None:
     assert torch.allclose(track.places[there], original.places[there], atol=1e-5), "a bone ends where its joint is"
 
 
-@pytest.mark.parametrize(("up", "axis", "sign"), [("y", 1, 1), ("-y", 1, -1), ("z", 2, 1)])
+@pytest.mark.parametrize(("up", "axis", "sign"), [("y", 1, 1), ("-y", 1, -1), ("z", 2, 1), ("-x", 0, -1)])
 def test_up_is_y_on_the_page(up: str, axis: int, sign: int, clips: SkeletonBatch) -> None:
     track = scene_of(clips, None, up=up).clips[0].original
     frames = len(track.places)
@@ -331,7 +331,7 @@ def test_what_is_chosen_of_a_batch(clips: SkeletonBatch) -> None:
         ({"skeleton": "ntu24"}, "ntu25"),
         ({"coords": 1}, "1"),
         ({"coords": 9}, "only 3 channels"),
-        ({"up": "x"}, "up"),
+        ({"up": "w"}, "up"),
         ({"fps": 0}, "fps"),
         ({"frames": 0}, "frames"),
         ({"height": -1}, "height"),

@@ -13,12 +13,24 @@ from foreign import Wince
 from torch import Tensor, nn
 
 import skelaug
-from skelaug import Compose, OnCoordinates, OneOf, Skeleton, SkeletonBatch, check, config, policies, skeletons
+from skelaug import (
+    Compose,
+    GrowingPolicy,
+    OnCoordinates,
+    OneOf,
+    Skeleton,
+    SkeletonBatch,
+    check,
+    config,
+    policies,
+    skeletons,
+)
 from skelaug import transforms as T
 from skelaug.compat import aimclr, ctrgcn
 from skelaug.compat.datasets import AugmentColumn
 from skelaug.compat.pyskl import SkelAug
 from skelaug.coordinates import with_coords
+from skelaug.members import leaves
 
 every = pytest.mark.parametrize("case", CASES, ids=repr)
 
@@ -280,6 +292,29 @@ def test_vectors_turn_with_the_body_and_are_not_shifted() -> None:
     moved = Compose([T.Rotate(40, coords=3, vectors=(3, 4, 5)), T.Translate(1.0, coords=3)])(ends, keys=keys(5))
     alone = Compose([T.Rotate(40, coords=3), T.Translate((0, 0), coords=3)])
     torch.testing.assert_close(moved[:, 3:], alone(torch.cat([way, place], 1), keys=keys(5))[:, :3])
+
+
+@pytest.mark.parametrize("name", policies.__all__)
+def test_presets_take_vectors(name: str) -> None:
+    policy = getattr(policies, name)(SKELETON, coords=3, vectors=(3, 4, 5))
+    members = list(leaves(policy[-1] if isinstance(policy, GrowingPolicy) else policy))
+    turned = [member for member in members if hasattr(member, "vectors")]
+    assert turned and all(member.vectors == ((3, 4, 5),) for member in turned)
+    assert all(member.coords == (0, 1, 2) for member in members if hasattr(member, "coords"))
+    plain = {"preset": name, "skeleton": config.to_dict(T.SwapSides(SKELETON))["skeleton"]}
+    told = config.from_dict(plain | {"coords": 3, "vectors": [[3, 4, 5]]})
+    assert repr(told) == repr(policy) == repr(config.resolve(plain, coords=3, vectors=(3, 4, 5)))
+    assert repr(config.from_dict(config.to_dict(policy))) == repr(policy)
+    with pytest.raises(ValueError, match=rf"{name}.*say which channels are coordinates"):
+        getattr(policies, name)(SKELETON, vectors=(3, 4, 5))
+
+
+def test_a_preset_turns_vectors_with_the_body() -> None:
+    place, way = make_x(seed=1), make_x(seed=2)
+    both = policies.crossclr(SKELETON, coords=3, vectors=(3, 4, 5))
+    (out,) = both.views(torch.cat([place, way], 1), keys=keys(5))
+    for part, x in ((out[:, :3], place), (out[:, 3:], way)):
+        assert torch.equal(part, policies.crossclr(SKELETON).views(x, keys=keys(5))[0])
 
 
 def test_wrong_vectors_are_refused() -> None:

@@ -286,7 +286,7 @@ def test_a_known_skeleton_comes_back_from_its_bones_and_names(skeleton: Skeleton
     found = Skeleton.from_edges(
         reversed(skeleton.bones), name=skeleton.name, joints=skeleton.joints, root=skeleton.root,
         centre=skeleton.centre, spine=skeleton.spine, shoulders=skeleton.shoulders,
-        pairs=None if named else skeleton.pairs,
+        pairs=None if named else skeleton.pairs, up=skeleton.up,
     )  # fmt: skip
     assert found == dataclasses.replace(skeleton, limbs=found.limbs)
     if skeleton.pairs and named:

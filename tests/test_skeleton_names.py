@@ -52,6 +52,9 @@ TAKERS: dict[str, Callable[[Any, Path], Any]] = {
         name: first(getattr(T, name))
         for name in ("Align", "Bone", "BoneLengthTransfer", "BoneMotion", "Center", "LimbMask", "Mirror", "SwapSides")
     },
+    **{name: lambda s, _, name=name: repr(getattr(T, name)(skeleton=s)) for name in ("RandomMove", "Shear")},
+    "Rotate": lambda s, _: repr(T.Rotate(30, about="nose", skeleton=s)),
+    "Scale": lambda s, _: repr(T.Scale((1, 2), about="nose", skeleton=s)),
     "DropEdges": lambda s, _: repr(T.DropEdges(0.1, s)),
     "AddEdges": lambda s, _: repr(T.AddEdges(0.1, graph=s)),
     "resolve": lambda s, _: repr(config.resolve("hiclr", s)),

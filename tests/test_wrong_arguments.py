@@ -279,7 +279,14 @@ CALLS: dict[str, tuple[str, str, Callable[[Any], Any], Any, Any]] = {
         "label",
         lambda v: SkeletonBatch(X, MASK, label=v),
         ("None", "int tensor"),
-        [torch.arange(4), torch.tensor(3), list(range(5)), np.arange(5), ["a"] * 5],
+        [torch.arange(4), torch.tensor(3), list(range(5)), np.arange(5), ["a"] * 5, X.long(), torch.ones(5, 3).long()],
+    ),
+    "SkeletonBatch(label_axis)": (
+        "SkeletonBatch",
+        "label_axis",
+        lambda v: SkeletonBatch(X, MASK, label=torch.arange(5), label_axis=v),
+        ("None",),
+        ["class", "frame", "N", ["sample"]],
     ),
     "from_list(clips)": (
         "SkeletonBatch",
@@ -362,6 +369,13 @@ CALLS: dict[str, tuple[str, str, Callable[[Any], Any], Any, Any]] = {
         lambda v: make_batch().replace(graph=v),
         ("None",),
         [torch.ones(5, 8, 8), torch.ones(4, 3, 8, 8)],
+    ),
+    "replace(label_axis)": (
+        "replace",
+        "label_axis",
+        lambda v: make_batch().replace(label_axis=v),
+        ("None",),
+        ["class", "frame"],
     ),
     "replace(label)": (
         "replace",
@@ -449,10 +463,6 @@ EITHER = {
     "batch[…]": ("batch",),
     "cat": ("batch",),  # its samples, one by one
     "replace(mask)": ("None",),
-    "SkeletonBatch(label)": ("int x",),  # labels may have more axes after N
-    "from_list(label)": ("int x",),
-    "from_lengths(label)": ("int x",),
-    "replace(label)": ("int x",),
     "fold_in(keys)": ("int x",),
 }
 
@@ -551,13 +561,13 @@ def test_views_and_slices_of_a_policy() -> None:
 
 def test_labels_and_graphs_that_an_op_needs() -> None:
     with refuses("no labels for a label map", "Mirror", "label"):
-        T.Mirror(SKELETON, label_map={1: 2}, p=1.0)(X)
-    for wrong in ([0, 1], "ab", 5, {1: None}, {1: 1.5}, {"1": 2}, [(1, 2)], {True: 1}):
+        T.Mirror(SKELETON, label_map={1: 2, 2: 1}, p=1.0)(X)
+    for wrong in ([0, 1], "ab", 5, {1: None}, {1: 1.5}, {"1": 2}, [(1, 2)], {True: 1}, {1: 2}, {1: 3, 2: 3}):
         with refuses(f"Mirror(label_map={wrong!r})", "Mirror", "label_map"):
             T.Mirror(SKELETON, label_map=wrong)
     with refuses("no graph", "DropEdges", "graph"):
         T.DropEdges(0.1)(make_batch())
-    tried("errors", 10)
+    tried("errors", 12)
 
 
 SKELETON_WRONG: dict[str, list[Any]] = {

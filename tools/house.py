@@ -38,7 +38,7 @@ ORDER = """
     transform
     readonly
     describe
-    params
+    params pivot
     change
     gate
     motion relatives
@@ -46,7 +46,7 @@ ORDER = """
     workers
     random
     batch
-    parts
+    parts labels
     presence
     missing
     layout

@@ -35,6 +35,7 @@ REPLAY = "tests/test_replay_checks.py"
 BITS = "tests/test_bits.py"
 DECLARATIONS = "tests/test_declarations.py"
 SCORES = "tests/test_scores.py"
+LABELS = "tests/test_labels.py"
 FAULTS = (
     # --- what the field's code does ---
     Fault(
@@ -248,6 +249,35 @@ FAULTS = (
         'source["generator"] = worker_generator()',
         'source["generator"] = None',
         ("tests/compat/test_workers.py", "-k", "seeds_torch"),
+    ),
+    # --- labels ---
+    Fault(
+        "labels of frames stay where they are",
+        "skelaug/change.py",
+        "label = batch.label if batch.frame_label is None else change.move_label(batch.frame_label)",
+        "label = batch.label",
+        (LABELS, "-k", "take_their_labels and Reverse"),
+    ),
+    Fault(
+        "a label of two equally near frames is the later one's",
+        "skelaug/functional/time.py",
+        "return (position - 0.5).ceil().long()",
+        "return (position + 0.5).floor().long()",
+        (LABELS, "-k", "ties"),
+    ),
+    Fault(
+        "the label of a frame that was removed stays at the end",
+        "skelaug/transforms/time.py",
+        "label=labels.without(labels.take_frames(batch.frame_label, frames), ~stays)",
+        "label=labels.take_frames(batch.frame_label, frames)",
+        (LABELS, "-k", "take_their_labels and remove"),
+    ),
+    Fault(
+        "columns of one-hot labels are compared with class numbers",
+        "skelaug/labels.py",
+        'if axis == "class":\n        if highest',
+        'if axis == "none":\n        if highest',
+        (LABELS, "-k", "exchanges_columns"),
     ),
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from skelaug import check
 from skelaug.batch import SkeletonBatch
 from skelaug.commands import Refused, positive, source
 from skelaug.commands.source import Source, find_policy
@@ -77,7 +78,7 @@ def run(
     sizes: dict[str, int],
     missing: Missing,
     center: bool,
-    up: str,
+    up: str | None,
     clips: list[str] | None,
     draws: int,
     slider: str | None,
@@ -117,7 +118,7 @@ def run(
         seeds=range(seed, seed + draws),
         coords=channels,
         slider=_slider(views, slider),
-        up=up,
+        up=check.up("--up", up, bones),
         fps=fps,
         frames=frames,
         title=title,

@@ -15,7 +15,7 @@ from skelaug.arrays import ArrayError, SequenceFile, StoredArray, refuse_pointer
 from skelaug.commands import MISSING, Refused, coords, find_skeleton, missing_joints
 from skelaug.missing import Missing
 from skelaug.policy import Compose, GrowingPolicy
-from skelaug.skeleton import Skeleton, skeletons
+from skelaug.skeleton import AXES, Skeleton, skeletons
 from skelaug.transform import Transform
 from skelaug.transforms import Center
 
@@ -44,7 +44,11 @@ def add_arguments(parser: ArgumentParser, **input: Any) -> None:
     add("--center", action="store_true", help="first put the centre joint of each sequence's first frame at the origin")
     add("--sizes", type=_sizes, default={}, help="sizes of flattened axes: M=2,C=3")
     add("--missing", type=missing_joints, default="nan", metavar="HOW", help=MISSING)
-    add("--up", choices=("y", "-y", "z"), default="y", help="the axis that points up in the picture; -y for images")
+    add(
+        "--up",
+        choices=AXES,
+        help="the axis that points up in the picture, such as z or, with =, -y; the skeleton's if left out",
+    )
 
 
 def _sizes(text: str) -> dict[str, int]:

@@ -69,7 +69,7 @@ def run(
     center: bool,
     batch: int,
     device: torch.device,
-    up: str,
+    up: str | None,
     overwrite: bool,
 ) -> None:
     """Read sequences part by part, make every view of each, write them."""
@@ -160,7 +160,7 @@ def _draw(
     skeleton: Skeleton,
     channels: tuple[int, ...],
     folder: Path,
-    up: str,
+    up: str | None,
 ) -> bool:
     if importlib.util.find_spec("matplotlib") is None:
         return False

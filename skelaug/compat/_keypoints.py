@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -13,14 +14,16 @@ from torch import Tensor
 from skelaug import check
 from skelaug.adapters import Policy, find_policy, find_skeleton, refuse_learnable
 from skelaug.batch import SkeletonBatch
-from skelaug.coordinates import with_coords
+from skelaug.coordinates import rebuilt, with_coords
 from skelaug.members import leaves
 from skelaug.policy import GrowingPolicy, acts_on_graph
 from skelaug.presence import Span, infer_presence
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Transform
+from skelaug.transforms import Mirror
 
 Array = npt.NDArray[Any]
+_PIXELS = 10.0  # a coordinate beyond this is one of pixels: PreNormalize2D brings those of an image to -1 … 1
 Results = dict[str, Any]  # what a pipeline hands from step to step
 
 
@@ -57,6 +60,7 @@ class KeypointPolicy:
         members = list(leaves(self.transform))
         self.borrows = [type(m).__name__ for m in members if m.data_dependent and getattr(m, "style", self) is None]
         self.relabels = any(getattr(m, "label_map", None) is not None for m in members)
+        self.mirrors = any(isinstance(m, Mirror) and m.about == "origin" for m in members)
         self.removes = any(getattr(m, "fill", None) == "remove" for m in members)
 
     def count_coords(self, x: Tensor) -> int:
@@ -78,10 +82,21 @@ class KeypointPolicy:
             check.scores(self.skeleton, x)
         return self.coords or channels
 
-    def __call__(self, batch: SkeletonBatch, coords: int) -> SkeletonBatch:
-        """Augment a batch of which so many channels are coordinates."""
-        out: SkeletonBatch = self._told[coords](batch)
+    def __call__(self, batch: SkeletonBatch, coords: int, middle: tuple[float, float] | None = None) -> SkeletonBatch:
+        """Augment a batch of which so many channels are coordinates; where it is one of an image, ``middle`` is its."""
+        transform = self._told[coords]
+        out: SkeletonBatch = (transform if middle is None else _mirrored_in(transform, middle))(batch)
         return out
+
+
+@functools.lru_cache(maxsize=64)
+def _mirrored_in(transform: Transform, middle: tuple[float, float]) -> Transform:
+    """The transform with the mirrors through the origin in the middle of an image."""
+
+    def moved(item: Any) -> Any:
+        return item.with_(about=middle) if isinstance(item, Mirror) and item.about == "origin" else item
+
+    return rebuilt(transform, moved)  # type: ignore[no-any-return]
 
 
 def observed(x: Tensor, coords: int) -> Tensor:
@@ -136,7 +151,7 @@ class Step:
         label = torch.tensor([_whole(who, results, "label")]) if view.relabels else None
         batch = SkeletonBatch(x, seen, label=label)
         with torch.no_grad():
-            out = view(batch, coords)
+            out = view(batch, coords, _middle(who, results, batch.x[:, :coords]) if view.mirrors else None)
 
         length = out.x.shape[2]
         if not sampled:
@@ -160,6 +175,17 @@ class Step:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(policy={self._view.transform!r}, coords={self._view.coords})"
+
+
+def _middle(who: str, results: Results, x: Tensor) -> tuple[float, float] | None:
+    """The middle of the image, in pixels, where these are coordinates of pixels and the image's size is known."""
+    shape = results.get("img_shape")
+    if x.shape[1] != 2 or shape is None or not x.numel() or x.abs().max() <= _PIXELS:
+        return None
+    sizes = tuple(shape)[:2] if isinstance(shape, tuple | list | np.ndarray) else ()
+    if len(sizes) < 2 or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+        raise ValueError(f"{who}: results['img_shape'] must be the image's (height, width), got {shape!r}")
+    return int(sizes[1]) / 2, int(sizes[0]) / 2
 
 
 def _arrays(who: str, results: Results) -> tuple[Array, Array | None]:

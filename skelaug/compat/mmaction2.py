@@ -45,8 +45,8 @@ class SkelAugDataPreprocessor(BaseDataPreprocessor):  # type: ignore[misc]
 
     For ``data_preprocessor`` of a skeleton model, in place of ActionDataPreprocessor, which does the first three. Each
     clip of each sample is augmented with a draw of its own, all at once; draws come from torch's global generator of
-    the device. Scores and absent people fare as in :class:`skelaug.compat.pyskl.SkelAug`. A policy with a learnable
-    fill trains it with the model.
+    the device. Scores and absent people fare as in :class:`skelaug.compat.pyskl.SkelAug`. Sizes of images are not known
+    here, so a ``Mirror`` of pixels belongs into the pipeline. A policy with a learnable fill trains it with the model.
 
     Args:
         policy: as of SkelAug; here it may borrow from other samples (SkeleAdaIN, BoneLengthTransfer).

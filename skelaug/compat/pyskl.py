@@ -20,6 +20,10 @@ class SkelAug(Step):
       are, and becomes 0 where the policy hides the joint (JointMask, DropFrame, PersonDrop …). Nothing else happens to
       it.
     - ``total_frames``, if there is one: follows the number of frames. Frames past it are padding.
+    - ``img_shape``, the image's (height, width), is read where there are two coordinates and one of them is beyond 10:
+      pixels then, not what PreNormalize2D makes of them. A ``Mirror`` whose ``about`` is left out is then one of the
+      image, ``x -> width - x`` as in PYSKL's own Flip (which also leaves an x of exactly 0 alone). Without
+      ``img_shape``, or with an ``about`` of its own, it mirrors as it says itself.
     - ``label``: only if the policy holds ``Mirror(label_map=…)``.
 
     A person whose joints are all 0 in a frame is absent and stays 0, and its scores become 0; a joint whose coordinates

@@ -20,6 +20,7 @@ __all__ = [
     "facing",
     "facing_released",
     "linear",
+    "picture",
     "rotation_matrix",
     "shear_matrix",
     "shortest_turn",
@@ -92,43 +93,60 @@ def rotation_matrix(angles: Tensor) -> Tensor:
     return torch.stack(rows, 1).view(-1, 3, 3)
 
 
-def facing(across: Tensor) -> Tensor:
-    """The turns about y, the vertical axis, that bring a direction over +x: its z becomes 0, its x positive.
+def facing(across: Tensor, up: int = 1) -> Tensor:
+    """The turns about the vertical axis that bring a direction over the first of the two others.
+
+    With y up that is +x: the direction's z becomes 0, its x positive.
 
     Args:
         across: ``(N, 3, *)``, of any length; 0 and vertical ones turn nothing. ``(N, 2, *)``: the turns in the plane
             that bring it onto +x.
+        up: the vertical axis, 0, 1 or 2; which end of it is up makes no difference. Of no use in the plane.
 
     Returns:
         ``(N, d, d, *)``.
     """
-    x, z = across[:, 0], across[:, -1]
+    first, second = _level(across.shape[1], up)
+    x, z = across[:, first], across[:, second]
     square = x.square() + z.square()
     turned = square > 0
     length = torch.where(turned, square, 1).sqrt()  # the root's slope at 0 would be infinite
     c, s = torch.where(turned, x / length, 1), torch.where(turned, z / length, 0)
-    return _about_y(c, s, across.shape[1])
+    return _about(c, s, across.shape[1], up)
 
 
-def facing_released(across: Tensor) -> Tensor:
+def facing_released(across: Tensor, up: int = 1) -> Tensor:
     """:func:`facing` as HiCLR's code computes it, for all frames ``(N, 3, T, M)`` at once.
 
     The cosine is ``x / (length + 1e-4)``, so that a body that faces the sensor is turned by a degree or so, and the
     sense of the turn is that of the clip's mean direction, so that a body that turns to the other side is turned away.
     """
-    x, z = across[:, 0], across[:, -1]
+    first, second = _level(across.shape[1], up)
+    x, z = across[:, first], across[:, second]
     square = x.square() + z.square()
     turned = square > 0
     c = torch.where(turned, x / (torch.where(turned, square, 1).sqrt() + 1e-4), 0)
     sense = torch.where(z.sum(1, keepdim=True) >= 0, 1, -1)
-    return _about_y(c, sense * (1 - c.square()).sqrt(), across.shape[1])
+    return _about(c, sense * (1 - c.square()).sqrt(), across.shape[1], up)
 
 
-def _about_y(c: Tensor, s: Tensor, d: int) -> Tensor:
-    if d == 2:
-        return torch.stack([torch.stack([c, s], 1), torch.stack([-s, c], 1)], 1)
-    none, one = torch.zeros_like(c), torch.ones_like(c)
-    rows = [[c, none, s], [none, one, none], [-s, none, c]]
+def picture(d: int, up: int) -> tuple[int, int]:
+    """The level and the vertical axis of a picture of ``d`` coordinates: the first that is not vertical, and ``up``."""
+    return (0, 1) if d == 2 else (_level(d, up)[0], up)
+
+
+def _level(d: int, up: int) -> tuple[int, int]:
+    """The two axes that are not vertical; in the plane, both."""
+    first, second = (axis for axis in range(d) if d == 2 or axis != up)
+    return first, second
+
+
+def _about(c: Tensor, s: Tensor, d: int, up: int) -> Tensor:
+    """Matrices about the vertical axis from their cosines and sines."""
+    first, second = _level(d, up)
+    rows = [[torch.ones_like(c) if i == j else torch.zeros_like(c) for j in range(d)] for i in range(d)]
+    rows[first][first] = rows[second][second] = c
+    rows[first][second], rows[second][first] = s, -s
     return torch.stack([torch.stack(row, 1) for row in rows], 1)
 
 

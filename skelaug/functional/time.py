@@ -17,6 +17,7 @@ __all__ = [
     "lerp_frames",
     "lerp_seen",
     "mix_frames",
+    "nearest_frame",
     "reflect",
     "take_frames",
     "warp",
@@ -114,6 +115,11 @@ def lerp_seen(mask: Tensor, position: Tensor) -> Tensor:
     """
     first, second, _ = _neighbours(position, mask.shape[1])
     return (take_frames(mask[:, None], first) & take_frames(mask[:, None], second))[:, 0]
+
+
+def nearest_frame(position: Tensor) -> Tensor:
+    """The frame nearest to each position ``(N, T')``, int64; of two equally near ones the earlier."""
+    return (position - 0.5).ceil().long()
 
 
 def blur_kernel(sigma: Tensor, size: int) -> Tensor:

@@ -13,6 +13,7 @@ from skelaug import config, random
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import values as fv
 from skelaug.policy import Compose, GrowingPolicy
+from skelaug.preview.axes import SEEN
 from skelaug.preview.slider import Slider
 from skelaug.preview.trace import ABSENT, SHOWN, Traced, stream_of, trace
 from skelaug.skeleton import Skeleton
@@ -116,7 +117,7 @@ def make_scene(
         seeds: of the draws, to choose from.
         coords: which channels are coordinates, 2 or 3; None: all.
         slider: see :class:`Slider`.
-        up: the axis that points up: ``"y"``, ``"-y"`` (images) or ``"z"``.
+        up: the axis that points up, such as ``"y"``, ``"z"`` or ``"-y"`` (images).
         fps: frames a second of the data.
         frames: at most so many of a clip are shown, evenly spread; views are made from all.
         title: the headline.
@@ -260,7 +261,7 @@ def _lift(x: Tensor, up: str) -> Tensor:
     """Coordinates ``(C, …)`` with y up, right-handed."""
     if len(x) == 2:
         return torch.stack([x[0], -x[1]]) if up == "-y" else x
-    return {"y": x, "-y": torch.stack([x[0], -x[1], -x[2]]), "z": torch.stack([x[0], x[2], -x[1]])}[up]
+    return torch.stack([sign * x[axis] for sign, axis in SEEN[up]])
 
 
 def _front(original: Track, skeleton: Skeleton | None) -> tuple[float, float]:

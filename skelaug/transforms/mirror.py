@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from skelaug import check
+from skelaug import check, labels
 from skelaug.batch import SkeletonBatch
+from skelaug.pivot import declare, params_about
 from skelaug.random import Rng
 from skelaug.skeleton import Skeleton
 from skelaug.transform import Params, Transform
@@ -27,15 +28,19 @@ class Mirror(Transform):
 
     Args:
         skeleton: whose mirror pairs are exchanged.
-        axis: the axis across the body, ``"x"``, ``"y"`` or ``"z"``; the mirror is the plane through the origin.
+        axis: the axis across the body, ``"x"``, ``"y"`` or ``"z"``; the mirror is the plane through ``about``.
         label_map: classes that change hands, such as ``{3: 4, 4: 3}`` for "wave left" and "wave right"; needs a
-            SkeletonBatch with labels.
+            SkeletonBatch with labels. Indices are renamed, of a sample or of its frames; the columns of ``(N, K)``
+            change places.
         p: probability per sample.
         coords: channels that are coordinates.
         vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
+        about: a point of the mirror: ``"origin"``, a point, a joint by number or name, or ``"body"`` (each person's
+            centre over the clip), see :mod:`skelaug.transforms.space`. In pixels of an image, ``(width / 2, 0)``.
 
     Raises:
-        ValueError: ``label_map`` is given, but the data has no labels.
+        ValueError: ``label_map`` would make one class of two; or it is given, but the data has no labels, or none
+            that could hold its classes.
 
     Source: PYSKL's Flip (2D, with the label map); here in 3D too.
 
@@ -57,6 +62,7 @@ class Mirror(Transform):
         p: float = 0.5,
         coords: Any = None,
         vectors: Any = None,
+        about: int | str | Sequence[float] = "origin",
     ) -> None:
         super().__init__(p)
         self.skeleton = check.sided("Mirror", skeleton, "negates the axis alone")
@@ -65,21 +71,23 @@ class Mirror(Transform):
         self.vectors = check.vectors("Mirror", vectors, self.coords)
         self.label_map = None if label_map is None else check_label_map(label_map)
         self.linear = label_map is None  # a change holds no labels
+        self.about = about
+        declare(self)
 
     def draw(self, batch: SkeletonBatch, rng: Rng) -> Params:
         sign = factors("Mirror", self.axis, -1.0, self.coords, batch)
-        return {"matrix": sign, "joints": mirrored(self.skeleton, len(batch), batch.device)}
+        return {**params_about(self, sign, batch), "joints": mirrored(self.skeleton, len(batch), batch.device)}
 
     def op(self, batch: SkeletonBatch, params: Params) -> SkeletonBatch:
         out = super().op(batch, params)
         if self.label_map is None:
             return out
         if batch.label is None:
-            raise ValueError("Mirror(label_map=…) changes labels, but x has none: pass SkeletonBatch(x, label=…)")
-        label = batch.label
-        for old, new in self.label_map.items():
-            label = torch.where(batch.label == old, new, label)
-        return out.with_parts(label=label)
+            raise ValueError(
+                "Mirror(label_map=…) changes labels, but x has none: pass SkeletonBatch(x, label=…), or say label= to "
+                "the adapter"
+            )
+        return out.with_parts(label=labels.relabel("Mirror", batch.label, batch.label_axis, self.label_map))
 
 
 @final
@@ -179,14 +187,21 @@ class AxisMask(Transform):
 
 
 def check_label_map(label_map: Any) -> dict[int, int]:
-    """``label_map`` as whole numbers, old class to new."""
+    """``label_map`` as whole numbers, old class to new: a permutation of its keys."""
     pairs = label_map.items() if isinstance(label_map, Mapping) else [(label_map, None)]
     if not all(type(value) is int and value >= 0 for pair in pairs for value in pair):
         raise ValueError(
             f"Mirror(label_map={label_map!r}): label_map must map class numbers to class numbers, as in "
             f"{{3: 4, 4: 3}}, got {label_map!r}"
         )
-    return dict(pairs)
+    renamed = dict(pairs)
+    if sorted(renamed) != sorted(renamed.values()):
+        merged = sorted({c for c in renamed.values() if c not in renamed or [*renamed.values()].count(c) > 1})
+        raise ValueError(
+            f"Mirror(label_map={label_map!r}): label_map merges classes, for two or more become "
+            f"{', '.join(map(str, merged))}; say of each where it goes, as in {{3: 4, 4: 3}}"
+        )
+    return renamed
 
 
 def factors(who: str, axis: str, factor: float, coords: tuple[int, ...] | None, batch: SkeletonBatch) -> Tensor:

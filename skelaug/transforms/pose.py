@@ -19,6 +19,8 @@ from skelaug.transform import Params, Transform
 
 __all__ = ["Align", "Center", "Normalize", "SubtractJoint"]
 
+_AXES = "xyz"
+
 
 @final
 class Center(Transform):
@@ -80,10 +82,11 @@ class Align(Transform):
 
     Args:
         skeleton: of the data; its roles ``shoulders`` and, for ``by="spine"``, ``spine`` say what is turned.
-        by: ``"shoulders"``: about y, the vertical axis, until the way from the left to the right shoulder, seen from
-            above, goes along +x. ``"spine"``: until the spine, upwards, goes along +z, and then until the way from the
-            left to the right shoulder goes along +x, each by the smallest angle; the spine is tilted again by as much
-            as the two were from perpendicular. In 2D, in the plane: the shoulders along +x, or the spine along +y.
+        by: ``"shoulders"``: about the vertical axis, until the way from the left to the right shoulder, seen from
+            above, goes along +x (+y where x is vertical). ``"spine"``: until the spine, upwards, goes along +z,
+            whichever axis is vertical, and then until the way from the left to the right shoulder goes along +x, each
+            by the smallest angle; the spine is tilted again by as much as the two were from perpendicular. In 2D, in
+            the plane: the shoulders along +x, or the spine along +y (along -y where ``up`` is ``"-y"``).
         per: ``"frame"``: each person by its own joints, frame by frame (HiCLR's preparation). ``"clip"``: the first
             person in the first frame where the joints are observed decides for all frames and persons, so that turns
             and what people do to each other stay.
@@ -92,6 +95,7 @@ class Align(Transform):
         p: probability per sample.
         coords: channels that are coordinates (2 or 3 of them).
         vectors: groups of channels that are turned with the body but not shifted, such as velocities or normals.
+        up: the axis of the data that points up, such as ``"y"``, ``"z"`` or ``"-y"``; ``None`` for the skeleton's.
 
     Where a person's joints are not observed in a frame, it is turned as in the last frame in which they were, before
     the first such frame as in that. A person whose joints are never observed, or lie in one place, is not turned.
@@ -122,9 +126,11 @@ class Align(Transform):
         p: float = 1.0,
         coords: Any = None,
         vectors: Any = None,
+        up: str | None = None,
     ) -> None:
         super().__init__(p)
         skeleton = self.skeleton = check.skeleton("Align", skeleton)
+        self.up, self._up = up, check.up("Align", up, skeleton)
         self.by = check.choice("Align", "by", by, ("shoulders", "spine"))
         self.per = check.choice("Align", "per", per, ("frame", "clip"))
         self.released = check.choice("Align", "released", released, (True, False))
@@ -154,9 +160,10 @@ class Align(Transform):
         assert self.skeleton is not None and self.skeleton.shoulders is not None
         across, up = self._ways(part, batch)
         if self.by == "shoulders":
-            return fs.facing_released(across) if self.released else fs.facing(across)
+            return (fs.facing_released if self.released else fs.facing)(across, _AXES.index(self._up[-1]))
         if part.shape[1] == 2:  # +y is a quarter turn before +x
-            return fs.facing(torch.stack([up[:, 1], -up[:, 0]], 1))
+            goal = -up if self._up == "-y" else up
+            return fs.facing(torch.stack([goal[:, 1], -goal[:, 0]], 1))
         upright = fs.shortest_turn(up, 2)
         rest = fs.shortest_turn((upright * across[:, None]).sum(2), 0)
         return (rest[:, :, :, None] * upright[:, None]).sum(2)

@@ -7,7 +7,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from skelaug import check
+from skelaug import check, labels
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import joints as fj
 from skelaug.functional import time as ft
@@ -182,7 +182,8 @@ class DropFrame(Transform):
         p: probability per sample.
 
     Nobody is written into a frame in which they were absent; a person absent in a frame that ``"hold"`` or
-    ``"interpolate"`` reads becomes absent.
+    ``"interpolate"`` reads becomes absent. Labels of frames follow ``"hold"`` and ``"remove"``, which leaves -100 at
+    the end; with ``"zero"`` and ``"interpolate"`` every frame stays in its place, and so does its label.
 
     Example:
         >>> y = DropFrame(0.2)(torch.ones(8, 3, 50, 25, 2))
@@ -223,9 +224,11 @@ class DropFrame(Transform):
             frames = drop.to(torch.uint8).argsort(stable=True, dim=1)
             stays = frame < (~drop).sum(1, keepdim=True)
             seen = ft.take_frames(seen[:, None], frames)[:, 0] & stays[:, :, None, None]
-            return batch.with_parts(
-                x=fj.clear_absent(ft.take_frames(batch.x, frames), seen), observed=Presence.of(seen)
-            )
+            x = fj.clear_absent(ft.take_frames(batch.x, frames), seen)
+            out = batch.with_parts(x=x, observed=Presence.of(seen))
+            if batch.frame_label is None:
+                return out
+            return out.with_parts(label=labels.without(labels.take_frames(batch.frame_label, frames), ~stays))
         before, after = ft.kept_neighbours(~drop & anybody(seen))
         # Kept frames, and frames without anybody, show themselves.
         before, after = torch.where(drop, before, frame), torch.where(drop, after, frame)
@@ -235,7 +238,10 @@ class DropFrame(Transform):
         seen_before, seen_after = (ft.take_frames(seen[:, None], index)[:, 0] for index in (before, after))
         seen = seen & seen_before & seen_after
         x = torch.lerp(ft.take_frames(batch.x, before), ft.take_frames(batch.x, after), weight[:, None, :, None, None])
-        return batch.with_parts(x=fj.clear_absent(x, seen), observed=Presence.of(seen))
+        out = batch.with_parts(x=fj.clear_absent(x, seen), observed=Presence.of(seen))
+        if self.fill != "hold" or batch.frame_label is None:
+            return out  # what lies on the line between two frames is where its own frame was
+        return out.with_parts(label=labels.take_frames(batch.frame_label, before))
 
 
 @final

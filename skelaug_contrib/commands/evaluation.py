@@ -14,6 +14,7 @@ import skelaug
 from skelaug.commands import device, positive, whole
 from skelaug_contrib.commands.report import REFERENCE, Report, facts, warn
 from skelaug_contrib.commands.task import COORDINATES, Task, open_task, refusing
+from skelaug_contrib.commands.threads import THREADS
 from skelaug_contrib.datasets import preparation
 from skelaug_contrib.evaluate import Fit, Schedule, finetune, linear_probe
 
@@ -22,6 +23,7 @@ __all__ = [
     "Report",
     "Task",
     "add",
+    "defaults",
     "facts",
     "open_task",
     "probe",
@@ -65,6 +67,7 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "--device": {"type": device, "default": "cpu", "help": "where to work, such as cpu or cuda"},
         "--batch": {"type": positive, "default": 256, "help": "clips encoded at a time"},
+        "--threads": {"type": positive, "help": THREADS},
     },
     "baseline": {
         "--on": {
@@ -140,6 +143,16 @@ def add(parser: ArgumentParser, *groups: str, runs: Sequence[str] = ("run",)) ->
         "part is used once, at the end. test_clean, where the data set has it, leaves out test clips that also occur "
         f"among the training clips. {REFERENCE}"
     )
+
+
+def defaults(*groups: str) -> dict[str, Any]:
+    """The options of these groups as they are where nobody gives them; those that must be given are left out."""
+    parser = ArgumentParser()
+    for group in groups:
+        for name, option in _OPTIONS[group].items():
+            if name.startswith("--"):
+                parser.add_argument(name, **option)
+    return vars(parser.parse_args([]))
 
 
 def trained_by(paper: Mapping[str, Schedule], task: Task, options: Mapping[str, Any]) -> Schedule:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from skelaug.commands import Refused
 from skelaug.files import written
+from skelaug.skeleton import AXES
 from skelaug_contrib.commands.prepare import describe
 from skelaug_contrib.datasets import PreparedDataset, inspect, placement
 
@@ -29,10 +30,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="write findings.json, which names every clip, and pictures: lengths, classes × subjects, bone lengths, "
         "a contact sheet",
     )
-    add("--up", choices=("y", "-y", "z"), default="y", help="the axis that points up in the contact sheet")
+    add("--up", choices=AXES, help="the axis that points up in the contact sheet; the data's if left out")
 
 
-def run(data: Path, out: Path | None, up: str) -> None:
+def run(data: Path, out: Path | None, up: str | None) -> None:
     """Look at every clip, and say what is found."""
     if out is not None and importlib.util.find_spec("matplotlib") is None:
         raise Refused("--out draws pictures, which needs matplotlib: pip install 'skelaug[viz]'")

@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from skelaug.commands import MISSING, Refused, coords, find_skeleton, missing_joints, positive, whole
-from skelaug.skeleton import Skeleton
+from skelaug.skeleton import AXES, Skeleton
 from skelaug_contrib.datasets import PreparedDataset, WorkerDied, from_npz, prepare
 from skelaug_contrib.datasets.findings import BODIES, lengths
 from skelaug_contrib.datasets.sources import SOURCES
@@ -112,6 +112,12 @@ def _add_common(parser: ArgumentParser) -> None:
         "number of leading channels that are coordinates, such as 2 for x, y, score; or channel numbers, as in 0,1"
     )
     add("--coords", type=coords, help=f"{channels}; all if left out. The others are kept")
+    add(
+        "--up",
+        choices=AXES,
+        help="the axis that points up, where the files do not say, such as z for motion capture; the skeleton's if "
+        "left out. Kept with the data, which are not turned. Write --up=-y with the sign",
+    )
     add("--drop-short", action="store_true", help="leave out clips of fewer than 4 frames")
     add(
         "--overwrite",
@@ -199,7 +205,9 @@ def describe(dataset: PreparedDataset) -> str:
     for name, column in (("subjects", dataset.subject), ("views", dataset.view)):
         if column is not None:
             counts.append(f"{len(np.unique(column))} {name}")
-    lines = [f"{', '.join(counts)}; skeleton {dataset.skeleton.name}"]
+    skeleton = dataset.skeleton
+    upright = "" if skeleton.up == "y" else f", {skeleton.up} up"
+    lines = [f"{', '.join(counts)}; skeleton {skeleton.name}{upright}"]
     if dataset.missing:
         lines.append(f"{dataset.missing} joints were not observed, over all clips and frames")
     for protocol, parts in dataset.splits.items():

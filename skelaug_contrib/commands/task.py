@@ -17,6 +17,7 @@ from skelaug.commands import Refused
 from skelaug.transform import Transform
 from skelaug_contrib import checkpoint
 from skelaug_contrib.checkpoint import CheckpointError, load_encoder
+from skelaug_contrib.commands.threads import use_threads
 from skelaug_contrib.config import DataConfig
 from skelaug_contrib.datasets import PreparedDataset, preparation, split
 from skelaug_contrib.evaluate import Coordinates, embed
@@ -135,6 +136,7 @@ def open_task(run: Path | None, options: Mapping[str, Any]) -> Task:
             exist or is not named, or test clips were pretrained on and ``insist`` is not given.
     """
     _check_baseline(run, options)
+    use_threads(options.get("threads"))
     data = options["data"]
     encoder: nn.Module
     with refusing():

@@ -103,7 +103,7 @@ def from_npz(
         missing: how else ``x`` says that a joint was not observed, see :class:`~skelaug.SkeletonBatch`.
         overwrite: replace a prepared data set that is there.
         progress: called with the number of clips done and their total.
-        **options: ``frames``, ``coords``, ``drop_leaked`` and ``drop_short``, see
+        **options: ``frames``, ``coords``, ``up``, ``drop_leaked`` and ``drop_short``, see
             :func:`~skelaug_contrib.datasets.engine.prepare`.
 
     Returns:

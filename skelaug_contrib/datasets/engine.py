@@ -24,6 +24,7 @@ import skelaug
 from skelaug import check
 from skelaug.arrays import ArrayError
 from skelaug.batch import SkeletonBatch
+from skelaug.skeleton import Skeleton
 from skelaug.transforms import CropResize
 from skelaug_contrib.datasets import holes
 from skelaug_contrib.datasets.checks import Ints, Splits
@@ -51,6 +52,7 @@ def prepare(
     workers: int = 0,
     frames: int | None = None,
     coords: int | Sequence[int] | None = None,
+    up: str | None = None,
     drop_leaked: bool = False,
     drop_short: bool = False,
     strict: bool = False,
@@ -79,6 +81,8 @@ def prepare(
         coords: channels that are coordinates, a number of leading ones or indices; None: all. The others, such as a
             score, are kept as they are (interpolated where ``frames`` resizes), and whatever is found out about clips
             is found in the coordinates.
+        up: the axis that points up, such as ``"z"``, where the files do not say; None: that of the source's skeleton.
+            The data set's skeleton keeps it; coordinates stay as they are.
         drop_leaked: leave test clips that have a twin in the training part out of the test part; there is no
             ``test_clean`` then, and a clip that is in no part any more is left out of the data.
         drop_short: leave out clips of fewer than 4 frames.
@@ -99,12 +103,13 @@ def prepare(
     check.count("prepare", "workers", workers, low=0)
     if frames is not None:
         check.count("prepare", "frames", frames)
-    channels = check.coordinates("prepare", coords)
+    channels, bones = check.coordinates("prepare", coords), source.skeleton
+    bones = replace(bones, up=check.up("prepare", up, bones))
     output(out).check(overwrite)
     units = source.units()
     with WorkFolder(out.with_name(f"{out.name}.partial"), source, units, coords=channels, discard=overwrite) as folder:
         _read_all(folder, source, workers, channels, progress or (lambda done, total, faults: None))
-        made = _Assembly(folder, source, channels)
+        made = _Assembly(folder, source, bones, channels)
         if not made.rows or (strict and made.faults):
             folder.remove()  # the files must be mended, and are then others
             faults = f"; {len(made.faults)} faults: {every(made.faults)}" if made.faults else ""
@@ -178,8 +183,8 @@ def _begin() -> None:
 class _Assembly:
     """The recordings of all shards, those that are left out, and the data set of the rest."""
 
-    def __init__(self, folder: WorkFolder, source: Source, coords: tuple[int, ...] | None) -> None:
-        self.folder, self.source, self.coords = folder, source, coords
+    def __init__(self, folder: WorkFolder, source: Source, skeleton: Skeleton, coords: tuple[int, ...] | None) -> None:
+        self.folder, self.source, self.skeleton, self.coords = folder, source, skeleton, coords
         self.rows: list[Row] = []
         self.faults: list[Fault] = []
         self.dropped: list[Fault] = []
@@ -197,8 +202,8 @@ class _Assembly:
                 else:
                     self.rows.append(row)
         self.recordings = len(self.rows)
-        if self.rows and coords is None and source.skeleton.planar and self.rows[0].shape[0] == 3:
-            check.warn_of_scores(source.skeleton.name)
+        if self.rows and coords is None and skeleton.planar and self.rows[0].shape[0] == 3:
+            check.warn_of_scores(skeleton.name)
 
     def choose(self, *, drop_leaked: bool, drop_short: bool) -> None:
         """Drop what is to be dropped, and find what leaks."""
@@ -237,7 +242,7 @@ class _Assembly:
             label=np.array([row.label for row in self.rows]),
             names=[row.name for row in self.rows],
             class_names=list(self.source.class_names),
-            skeleton=self.source.skeleton,
+            skeleton=self.skeleton,
             splits=self.splits,
             coords=self.coords,
             report=self._report(),
@@ -260,8 +265,7 @@ class _Assembly:
         splits = _splits(self.rows)
         who = [self._column(name) for name in ("label", "subject", "episode")]
         performance = None if any(column is None for column in who) else np.stack([c for c in who if c is not None], 1)
-        skeleton = self.source.skeleton
-        return find(names, facts, poses, self._body, splits, performance, skeleton), splits
+        return find(names, facts, poses, self._body, splits, performance, self.skeleton), splits
 
     def _body(self, i: int) -> Floats:
         """The coordinates of a clip."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class Clips(NamedTuple):
     """A batch as the loader gives it. N clips, P people.
 
     Attributes:
-        batch: the clips as they were recorded, all T frames, with labels.
+        batch: the clips as they were recorded, all T frames, with labels of the clips or of their frames.
         ids: int64 ``(N,)``, their indices in the data set; keys are made from them.
         people: int64 ``(P,)``, the slots of the people who are there, see :mod:`skelaug_contrib.encoders.persons`.
     """
@@ -39,23 +40,43 @@ class Clips(NamedTuple):
     people: Tensor
 
 
-def read(dataset: PreparedDataset, ids: Sequence[int] | Ints) -> Clips:
+def read(dataset: PreparedDataset, ids: Sequence[int] | Ints, label_axis: str = "sample") -> Clips:
     """Read clips at once, in the given order.
+
+    Args:
+        dataset: to read from.
+        ids: which clips.
+        label_axis: ``"sample"``: the batch has the label of each clip, ``(N,)``; ``"frame"``: those of its frames,
+            ``(N, T)``, -100 for none.
 
     T is always the data set's, never that of the batch's longest clip: shapes that change from batch to batch would
     compile again and again, and what a sample's keyed augmentation draws would depend on its neighbours.
 
     Raises:
         IndexError: there is no such clip.
+        ValueError: the data set has no labels of frames.
     """
+    labels = _labels("read", dataset, label_axis)
     index = np.asarray(ids, np.int64)
     if len(index) and not 0 <= index.min() <= index.max() < len(dataset):
         raise IndexError(f"clips must lie in 0 … {len(dataset) - 1}, got {index.min()} … {index.max()}")
     x = torch.from_numpy(np.asarray(dataset.x)[index])
-    length, label = torch.from_numpy(dataset.length[index]), torch.from_numpy(dataset.label[index])
-    batch = SkeletonBatch.from_lengths(x, length, label)
+    length, label = torch.from_numpy(dataset.length[index]), torch.from_numpy(labels[index])
+    batch = SkeletonBatch.from_lengths(x, length, label, "frame" if label_axis == "frame" else "sample")
     mask = batch.mask.contiguous()  # expanded over the joints, it could not be pinned
     return Clips(batch.with_parts(observed=Presence.of(mask)), torch.from_numpy(index), people(mask))
+
+
+def _labels(who: str, dataset: PreparedDataset, label_axis: str) -> npt.NDArray[np.int64]:
+    """The labels of all clips, or of all their frames."""
+    if check.choice(who, "label_axis", label_axis, ("sample", "frame")) == "sample":
+        return dataset.label
+    if dataset.frame_label is None:
+        raise ValueError(
+            f"{who}(label_axis='frame'): {dataset.path} has no labels of frames; write(…, frame_label=…) puts them "
+            f"there"
+        )
+    return np.asarray(dataset.frame_label)
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -150,17 +171,27 @@ class EpochBatches(Sampler[list[int]]):
         return self.indices[order]
 
 
-class _Reader(Dataset[Clips]):
-    """What a worker process runs: it holds the data set and no other state."""
+def _begin(worker: int) -> None:
+    """Ctrl-C may reach the workers too; the training process lets its step end first, and needs their clips for it."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    end_with_parent(worker)
 
-    def __init__(self, dataset: PreparedDataset) -> None:
-        self.dataset = dataset
+
+class _Reader(Dataset[Clips]):
+    """What a worker process runs: it holds the data set, which labels are wanted, and no other state."""
+
+    def __init__(self, dataset: PreparedDataset, label_axis: str) -> None:
+        _labels("loader", dataset, label_axis)
+        self.dataset, self.label_axis = dataset, label_axis
 
     def __getitem__(self, ids: Any) -> Clips:
-        return read(self.dataset, ids)
+        return read(self.dataset, ids, self.label_axis)
 
 
-def loader(dataset: PreparedDataset, sampler: EpochBatches, workers: int = 0) -> DataLoader[Clips]:
+def loader(
+    dataset: PreparedDataset, sampler: EpochBatches, workers: int = 0, label_axis: str = "sample"
+) -> DataLoader[Clips]:
     """A DataLoader of :class:`Clips`, one read a batch; a sampler's batch comes out as a batch.
 
     Nothing in it is random: the order is the sampler's, augmentation happens later, on the device. So any number of
@@ -170,14 +201,18 @@ def loader(dataset: PreparedDataset, sampler: EpochBatches, workers: int = 0) ->
         dataset: to read from.
         sampler: which clips, in which order.
         workers: processes that read ahead; 0 reads in this one, which the page cache usually makes fast enough.
+        label_axis: which labels the batches have, see :func:`read`.
+
+    Raises:
+        ValueError: the data set has no labels of frames.
     """
     return DataLoader(
-        _Reader(dataset),
+        _Reader(dataset, label_axis),
         batch_size=None,
         sampler=sampler,
         num_workers=check.count("loader", "workers", workers, low=0),
         persistent_workers=workers > 0,
-        worker_init_fn=end_with_parent,
+        worker_init_fn=_begin,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # a DataLoader draws a seed for its workers, else from the global generator
     )

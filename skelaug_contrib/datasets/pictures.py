@@ -28,8 +28,8 @@ _MEASURED = 500  # clips whose bones are measured
 _NUMBERED = 400  # cells up to which a table shows its numbers
 
 
-def draw(dataset: PreparedDataset, found: Findings, *, up: str = "y") -> Iterator[tuple[str, Figure]]:
-    """Names and figures: ``lengths``, ``classes``, ``bones``, ``clips``; ``up`` is the axis "y", "-y" or "z"."""
+def draw(dataset: PreparedDataset, found: Findings, *, up: str | None = None) -> Iterator[tuple[str, Figure]]:
+    """Names and figures: ``lengths``, ``classes``, ``bones``, ``clips``; ``up`` as in plot.strip."""
     yield "lengths", _lengths(dataset, found)
     yield "classes", _classes(dataset)
     yield "bones", _bones(dataset)
@@ -112,7 +112,7 @@ def _bones(dataset: PreparedDataset) -> Figure:
     return figure
 
 
-def _sheet(dataset: PreparedDataset, up: str) -> Figure:
+def _sheet(dataset: PreparedDataset, up: str | None) -> Figure:
     # In the order of their classes, so that all classes come in turn.
     order = np.argsort(dataset.label, kind="stable")
     chosen = order[_evenly(len(dataset), _SHEET)]

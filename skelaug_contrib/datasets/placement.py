@@ -33,7 +33,7 @@ class Stance:
         path: how far the centre joint gets from where it is first, in the data's units.
         size: of the body: the diagonal of its bounding box, the median over the frames.
         heading: the mean over the frames of exp(i · angle), where the angle is that of the way from the left to the
-            right shoulder about the vertical y axis: its length is 1 for somebody who never turns. None where the
+            right shoulder about the vertical axis: its length is 1 for somebody who never turns. None where the
             skeleton names no shoulders, in 2D, and where they are never seen.
         upright: how much of the spine's way goes along each axis, −1 … 1; None as for ``heading``.
     """
@@ -69,7 +69,8 @@ def stance(x: Floats, skeleton: Skeleton) -> Stance | None:
         across = _between(body, there, skeleton.shoulders)
         up = _between(body, there, skeleton.spine)
         if across is not None:
-            angles = np.arctan2(across[2], across[0])
+            first, second = (axis for axis in range(3) if _AXES[axis] != skeleton.up[-1])
+            angles = np.arctan2(across[second], across[first])
             heading = complex(np.exp(1j * angles).mean())
         if up is not None:
             upright = tuple((up[:3] / np.linalg.norm(up[:3], axis=0).clip(1e-9)).mean(1).tolist())
@@ -103,6 +104,7 @@ class Placement:
         headings: of each clip that has one, see :class:`Stance`.
         views: the camera of each of these clips; None where the data do not say.
         upright: how much of the spine's way goes along each axis, the mean; None where no clip says.
+        up: the axis that points up, as the data say.
     """
 
     distance: float
@@ -111,6 +113,7 @@ class Placement:
     headings: Complex
     views: npt.NDArray[np.int64] | None
     upright: tuple[float, ...] | None
+    up: str = "y"
 
     @property
     def vertical(self) -> str | None:
@@ -127,7 +130,7 @@ class Placement:
         found = {}
         if self.distance > _FAR * self.size:
             found["data.center"] = "frame"
-        if len(self.headings) and spread(self.headings) > _TURNED and self.vertical in (None, "y"):
+        if len(self.headings) and spread(self.headings) > _TURNED and self.vertical in (None, self.up):
             found["data.align"] = "frame"
         return found
 
@@ -145,10 +148,10 @@ class Placement:
                 f"heading: shoulders point in directions that spread by {_degrees(spread(self.headings))} over the "
                 f"clips and by {_degrees(within)} within one{cameras}"
             )
-        if self.vertical not in (None, "y"):
+        if self.vertical not in (None, self.up):
             said.append(
-                f"upright: spines point along {self.vertical}, not along y: data.align turns about y, so turn the data "
-                f"first, or say data.align: null"
+                f"upright: spines point along {self.vertical}, but the data say that {self.up} is up, and data.align "
+                f"turns about it: prepare the data anew with --up={self.vertical}, or say data.align: null"
             )
         return said
 
@@ -208,4 +211,5 @@ def placement(dataset: PreparedDataset, indices: npt.ArrayLike | None = None) ->
         headings=np.array([seen.heading for _, seen in found if seen.heading is not None], np.complex128),
         views=None if dataset.view is None else dataset.view[facing],
         upright=tuple(np.mean(upright, 0).tolist()) if upright else None,
+        up=dataset.skeleton.up,
     )

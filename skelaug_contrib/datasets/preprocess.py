@@ -44,10 +44,10 @@ def preparation(
             each person's own, in every frame (HiCLR's preparation of NTU RGB+D). ``"none"``: coordinates stay.
         stream: ``"joint"``, ``"bone"``, ``"motion"`` or ``"bone_motion"``. For pretraining this is ``"joint"``: there
             the policy changes the stream, after its augmentation of the joints.
-        align: ``"frame"``: each person turned about the vertical axis y in every frame, so that the shoulders lie along
-            x (HiCLR's preparation). ``"clip"``: one such turn for the clip, by its first frame. ``"spine"``: one turn,
-            so that in the first frame the spine points along z and the shoulders lie along x (PYSKL's). ``"released"``:
-            as ``"frame"``, resized and turned as HiCLR's released code does it, see
+        align: ``"frame"``: each person turned about the skeleton's vertical axis in every frame, so that the shoulders
+            lie along x (HiCLR's preparation). ``"clip"``: one such turn for the clip, by its first frame. ``"spine"``:
+            one turn, so that in the first frame the spine points along z and the shoulders lie along x (PYSKL's).
+            ``"released"``: as ``"frame"``, resized and turned as HiCLR's released code does it, see
             :class:`~skelaug.transforms.Align` and :class:`~skelaug.transforms.CropResize`. None leaves bodies as they
             stand.
         size: scale each clip so that its bodies have this size, see :class:`~skelaug.transforms.Normalize`.

@@ -107,7 +107,7 @@ class Coordinates(nn.Module):
     With :func:`~skelaug_contrib.evaluate.ridge` this is the baseline that every learned representation has to beat.
 
     Args:
-        skeleton: if given, each clip is first turned about the vertical y axis so that the line from the left to the
+        skeleton: if given, each clip is first turned about its vertical axis so that the line from the left to the
             right shoulder of the first person in the first frame lies along x: the camera's direction is taken out. A
             clip without that person in its first frame stays as it is.
 
@@ -121,7 +121,9 @@ class Coordinates(nn.Module):
 
     def __init__(self, skeleton: Skeleton | str | None = None) -> None:
         super().__init__()
-        self.shoulders = None if skeleton is None else check.skeleton("Coordinates", skeleton).shoulders
+        bones = None if skeleton is None else check.skeleton("Coordinates", skeleton)
+        self.shoulders = None if bones is None else bones.shoulders
+        self.vertical = "xyz".index("y" if bones is None else bones.up[-1])
         if skeleton is not None and self.shoulders is None:
             raise ValueError(f"Coordinates(skeleton={skeleton!r}): this skeleton names no shoulders; leave it out")
 
@@ -132,7 +134,5 @@ class Coordinates(nn.Module):
         if self.shoulders is not None:
             left, right = self.shoulders
             across = x[:, :, 0, right, 0] - x[:, :, 0, left, 0]
-            still = torch.zeros_like(across[:, 0])
-            turn = torch.stack([still, torch.atan2(across[:, 2], across[:, 0]), still], 1)
-            x = space.linear(x, space.rotation_matrix(turn))
+            x = space.linear(x, space.facing(across, self.vertical))
         return x.flatten(1)

@@ -121,6 +121,19 @@ def test_a_module_with_the_mix_in() -> None:
         assert len(model.seen[stage]) == 2 and all(clip.equal(CLIP) for x, _, _ in model.seen[stage] for clip in x)
 
 
+@pytest.mark.parametrize("by", ["mix-in", "callback"])
+def test_labels_are_mirrored_with_their_clips(by: str) -> None:
+    mirror = T.Mirror(SKELETON, label_map={0: 1, 1: 0}, p=1.0)
+    if by == "mix-in":
+        model: Model = Augmenting(AugmentBatch(mirror, label=1))
+        trainer(epochs=1).fit(model, loader(), loader())
+    else:
+        model = Model()
+        trainer(hooks.AugmentCallback(mirror, label=1), epochs=1).fit(model, loader(), loader())
+    assert [label.tolist() for _, label, _ in model.seen["train"]] == [[1, 0, 2, 1], [0, 2, 1, 0]]
+    assert [label.tolist() for _, label, _ in model.seen["val"][-2:]] == [[0, 1, 2, 0], [1, 2, 0, 1]]
+
+
 def test_a_data_module_with_the_mix_in() -> None:
     model = Model()
     trainer().fit(model, datamodule=AugmentingData(augment()))

@@ -215,7 +215,7 @@ def test_wrong_batches_are_named(adapter: types.ModuleType, inputs: Any, match: 
 
 def test_what_a_batch_cannot_hold_is_refused(adapter: types.ModuleType) -> None:
     with pytest.raises(ValueError, match="put it into the pipeline, in SkelAug"):
-        adapter.SkelAugDataPreprocessor(T.Mirror(SKELETON, label_map={0: 1}))
+        adapter.SkelAugDataPreprocessor(T.Mirror(SKELETON, label_map={0: 1, 1: 0}))
     with pytest.raises(ValueError, match="acts on the graph"):
         adapter.SkelAugDataPreprocessor(policies.hiclr(SKELETON, "edges"))
 
@@ -315,6 +315,15 @@ def labels(data: dict[str, Any]) -> list[int]:
 
 
 quiet = pytest.mark.filterwarnings("ignore")  # what others warn of is not ours to mend
+
+
+def test_a_mirror_of_pixels_is_one_of_the_image(adapter: types.ModuleType) -> None:
+    keypoint = (make_x(1, 2, 6)[0].permute(3, 1, 2, 0).numpy() + 5) * 30
+    step = adapter.SkelAug(T.Mirror(SKELETON, p=1.0), SKELETON)
+    out = step.transform({"keypoint": keypoint.copy(), "total_frames": 6, "img_shape": (240, 320)})["keypoint"]
+    expected = keypoint[:, :, list(SKELETON.mirror)]
+    expected[..., 0] = 320 - expected[..., 0]  # as mmaction2's own Flip, whose code is PYSKL's
+    np.testing.assert_array_equal(out, expected)
 
 
 @needs_mmaction

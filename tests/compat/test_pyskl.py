@@ -404,7 +404,7 @@ def test_every_way_to_name_a_policy_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_a_mirror_changes_the_label() -> None:
-    step = SkelAug(T.Mirror(SKELETON, label_map={3: 4}, p=1.0))
+    step = SkelAug(T.Mirror(SKELETON, label_map={3: 4, 4: 3}, p=1.0))
     assert step(clip())["label"] == 4
     out = step(clip() | {"label": np.int64(3)})["label"]
     assert out == 4 and type(out) is np.int64
@@ -435,7 +435,7 @@ _GRAPH = policies.hiclr(SKELETON, "edges")
         (
             {"policy": "hicrl", "skeleton": "ntu25"},
             ValueError,
-            r"no preset 'hicrl'; known: .*aimclr.* or give an existing .yaml",
+            r"no preset 'hicrl'; nearest: hiclr; known: .*aimclr.* or give an existing .yaml",
         ),
         ({"policy": "none.yaml"}, ValueError, r"SkelAug\(policy='none.yaml'\): none.yaml: no such file"),
         ({"policy": {"type": "Shera"}}, ValueError, "unknown type 'Shera'"),
@@ -635,3 +635,94 @@ class TestInsidePyskl:
         length = np.linalg.norm(before[:, ::-1, :, :2], axis=-1)
         np.testing.assert_allclose(np.linalg.norm(after[..., :2], axis=-1), length, rtol=1e-4)
         assert not np.isclose(after[..., :2], before[:, ::-1, :, :2]).all()
+
+
+# --- a mirror of pixels ----------------------------------------------------------------------------------------------
+
+
+def pixels(height: int = 240, width: int = 321, **more: Any) -> dict[str, Any]:
+    """A clip in an image; the last person is absent in the first frame, and one joint was not observed."""
+    results = clip(channels=2, img_shape=(height, width), **more)
+    kp = results["keypoint"]
+    kp += 1 - kp.min()
+    kp *= np.float32(min(height, width) * 0.8) / kp.max()
+    kp[-1, 0], kp[0, 3, 2] = 0, 0
+    results["keypoint_score"] = scores_of(kp)
+    results["keypoint_score"][-1, 0] = results["keypoint_score"][0, 3, 2] = 0
+    return results
+
+
+def flipped(keypoint: np.ndarray, width: int) -> np.ndarray:
+    """PYSKL's Flip, from its description: ``x -> width - x`` where x is not 0, then left and right change places."""
+    out = keypoint.copy()
+    out[..., 0] = np.where(out[..., 0] != 0, width - out[..., 0], 0)
+    return out[:, :, list(SKELETON.mirror)]
+
+
+MIRROR = T.Mirror(SKELETON, p=1.0)
+
+
+@pytest.mark.parametrize("wrap", ["alone", "Compose", "OneOf", "policy", "nested policy"])
+def test_a_mirror_of_pixels_is_one_of_the_image(wrap: str) -> None:
+    policy: Any = {
+        "alone": lambda: MIRROR,
+        "Compose": lambda: Compose([T.Reverse(p=0.0), Compose([MIRROR])]),
+        "OneOf": lambda: OneOf([MIRROR]),
+        "policy": lambda: GrowingPolicy(weak=[T.Reverse(p=0.0)], strong=[MIRROR]),
+        "nested policy": lambda: GrowingPolicy(weak=[MIRROR], strong=[T.Reverse(p=0.0)], mode="nested"),
+    }[wrap]()
+    step = SkelAug(policy, SKELETON)
+    for width in (321, 500, 321):
+        results = pixels(width=width)
+        before = copy.deepcopy(results)
+        out = step(results)
+        np.testing.assert_array_equal(out["keypoint"], flipped(before["keypoint"], width))
+        np.testing.assert_array_equal(out["keypoint_score"], before["keypoint_score"][:, :, list(SKELETON.mirror)])
+        assert out["img_shape"] == (240, width)
+
+
+def test_a_score_in_the_last_channel_is_no_pixel() -> None:
+    results = pixels()
+    before = results["keypoint"].copy()
+    results["keypoint"] = np.concatenate([before, results.pop("keypoint_score")[..., None]], -1)
+    out = SkelAug(MIRROR, coords=2)(results)
+    np.testing.assert_array_equal(out["keypoint"][..., :2], flipped(before, 321))
+
+
+def test_an_upright_mirror_takes_the_height() -> None:
+    results = pixels()
+    before = results["keypoint"].copy()
+    out = SkelAug(MIRROR.with_(axis="y"))(results)
+    there = before[..., 1] != 0
+    expected = np.where(there, 240 - before[..., 1], 0)[:, :, list(SKELETON.mirror)]
+    np.testing.assert_array_equal(out["keypoint"][..., 1], expected)
+
+
+def test_what_is_no_pixel_is_mirrored_at_the_origin() -> None:
+    centred = pixels()
+    centred["keypoint"] = centred["keypoint"] / 160 - 1
+    centred["keypoint"][pixels()["keypoint"] == 0] = 0
+    in_space = clip(img_shape=(240, 321))
+    in_space["keypoint"] *= 100
+    unknown = pixels()
+    del unknown["img_shape"]
+    for results in (centred, in_space, unknown):
+        before = results["keypoint"].copy()
+        out = SkelAug(MIRROR)(results)["keypoint"]
+        expected = before[:, :, list(SKELETON.mirror)]
+        expected[..., 0] *= -1
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_a_mirror_that_says_where_it_stands_stands_there() -> None:
+    results = pixels()
+    before = results["keypoint"].copy()
+    out = SkelAug(MIRROR.with_(about=(100.0, 0.0)))(results)["keypoint"]
+    np.testing.assert_allclose(out, flipped(before, 200), rtol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [(240,), "240x321", 240, (240, 0), (240.5, 321.0), (None, None)])
+def test_a_wrong_size_of_the_image_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"results\['img_shape'\] must be the image's \(height, width\), got"):
+        SkelAug(MIRROR)(pixels() | {"img_shape": wrong})
+    SkelAug(T.Shear(0.5))(pixels() | {"img_shape": wrong})  # nobody reads it

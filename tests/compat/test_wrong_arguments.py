@@ -84,7 +84,7 @@ def step(results: Any = None, **options: Any) -> Any:
 
 
 def relabelled(**options: Any) -> Any:
-    return step(policy=T.Mirror(skelaug.skeletons["ntu25"], label_map={0: 1}), **options)
+    return step(policy=T.Mirror(skelaug.skeletons["ntu25"], label_map={0: 1, 1: 0}), **options)
 
 
 def in_the_batch(name: str) -> Callable[[Any], Any]:
@@ -107,6 +107,8 @@ for _name, _fine in {
     "key": "None",
     "mask": "None",
     "length": "None",
+    "label": "None",
+    "label_axis": "None",
     "ids": "None",
     "seed": "negative, zero, huge, True",
     "epoch": "zero, True",
@@ -116,6 +118,7 @@ CASES["AugmentBatch.epoch"] = (lambda value: augmented(epoch=value, ids="ids")),
 CASES["AugmentBatch.x"] = in_the_batch("x"), "meta"
 CASES["AugmentBatch.mask entry"] = in_the_batch("mask"), ""
 CASES["AugmentBatch.length entry"] = in_the_batch("length"), ""
+CASES["AugmentBatch.label entry"] = in_the_batch("label"), "tensor"
 CASES["AugmentBatch.ids entry"] = in_the_batch("ids"), ""
 CASES["AugmentBatch()"] = (lambda value: AugmentBatch(T.Shear(0.5))(value)), "meta"
 for _name, _fine in {
@@ -126,6 +129,8 @@ for _name, _fine in {
     "key": "None, zero",
     "mask": "None",
     "length": "None, negative",  # the last entry
+    "label": "None, negative",
+    "label_axis": "None",
     "ids": "None, negative",
     "seed": "negative, zero, huge, True",
     "collate": "",

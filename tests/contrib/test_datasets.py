@@ -128,7 +128,21 @@ def test_labels_of_frames_are_read_back(made: dict[str, Any], tmp_path: Path) ->
         row[:length] = np.arange(length) % 3
     dataset = write(tmp_path / "data", **(made | {"frame_label": labels}))
     assert np.array_equal(dataset.frame_label, labels)
-    assert write(tmp_path / "other", **made).frame_label is None
+    without = write(tmp_path / "other", **made)
+    assert without.frame_label is None
+    ids = [5, 0, 17, 5]
+    batch = read(dataset, ids, label_axis="frame").batch
+    assert batch.label_axis == "frame" and batch.label.dtype == torch.int64 and np.array_equal(batch.label, labels[ids])
+    assert read(dataset, ids).batch.label.tolist() == made["label"][ids].tolist()
+    first = next(iter(loader(dataset, EpochBatches(range(8), 8, 0, shuffle=False), label_axis="frame")))
+    assert np.array_equal(first.batch.label, labels[:8])
+    prepared = CropResize((1, 1), length=T)(first.batch)  # every clip is stretched to all frames
+    assert prepared.label.shape == (8, T) and (prepared.label >= 0).all()
+    for wrong, match in (("frame", "has no labels of frames; write"), ("class", "label_axis must be one of 'sample'")):
+        with pytest.raises(ValueError, match=match):
+            read(without, ids, label_axis=wrong)
+        with pytest.raises(ValueError, match=match):
+            loader(without, EpochBatches(range(8), 8, 0), label_axis=wrong)
 
 
 def test_a_folder_of_version_1_still_opens(dataset: PreparedDataset) -> None:

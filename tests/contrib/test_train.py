@@ -418,7 +418,7 @@ def test_the_command_trains(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert command(data, tmp_path / "run", "--config", tuned) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith("data: 48 training clips (xsub) of 64 in ")
-    assert last == f"wrote {tmp_path / 'run' / 'encoder.safetensors'}"
+    assert last == f"next: skelaug linear {tmp_path / 'run'} {data}"
     assert load(tmp_path / "run" / "checkpoint.pt")["step"] == 2
 
 
@@ -468,7 +468,7 @@ def test_help_teaches_and_the_overview_stays_light(capsys: pytest.CaptureFixture
     assert stopped.value.code == 0
     for word in (
         "small.yaml",
-        "--optimizer.warmup_steps",
+        "--optimizer.warmup-steps",
         "torchrun",
         "share of joints that Random Mask hides",
         "0.07",
@@ -490,6 +490,7 @@ def test_every_command_of_the_overview_has_help(capsys: pytest.CaptureFixture[st
             "demo",
             "views",
             "bench",
+            "sample",
             "prepare",
             "inspect",
             "pretrain",

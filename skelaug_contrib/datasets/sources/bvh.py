@@ -94,8 +94,8 @@ class BVH:
     Left and right follow from the joints' names, see :func:`skelaug.sides.find_sides`. A name without a counterpart is
     a note of every recording; so are pairs that hang on joints which are no pair, and they are left out.
 
-    A recording has C = x, y, z (y up, where the file follows the custom), M = 1. BVH says neither who acts nor what
-    trains, so there are no protocols.
+    A recording has C = x, y, z, M = 1. By custom y points up; where another axis does, ``skelaug prepare --up`` says
+    so. BVH says neither who acts nor what trains, so there are no protocols.
 
     Args:
         root: the folder, or a file.

@@ -142,9 +142,9 @@ class _Places:
         """The place of a column that must be there."""
         place = self.find(name)
         if place is None:
-            some = ", ".join(self.header[:8]) + (", …" if len(self.header) > 8 else "")
+            some, more = ", ".join(self.header[:8]), ", …" if len(self.header) > 8 else ""
             raise Broken(
-                f"has no column {name!r} (say how they are named with --columns); it has {shown(some, 120)}", 1
+                f"has no column {name!r} (say how they are named with --columns); it has {shown(some, 120)}{more}", 1
             )
         return place
 

@@ -9,6 +9,7 @@ PY := $(BIN)/python
 DEMO := $(VENV)/.have-demo
 DEV := $(VENV)/.have-dev
 DOCS := $(VENV)/.have-docs
+BROWSER := $(VENV)/.have-browser
 CONSTRAINTS := constraints.txt
 UNFINISHED := $(VENV)/.unfinished
 
@@ -24,7 +25,7 @@ PYTEST = MPLBACKEND=Agg OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses
 .DELETE_ON_ERROR:
 # make -j: two pip calls must not write into one environment at once.
 .NOTPARALLEL:
-.PHONY: help demo test test-all test-interop lint format bench docs wheel-test clean
+.PHONY: help demo test test-all test-browser test-interop lint format bench docs wheel-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -33,12 +34,15 @@ demo: $(DEMO) ## views of real motion, in pictures in out/demo, and a minute of 
 	$(BIN)/skelaug demo
 
 test: $(DEV) ## the daily tier (at most 10 minutes)
-	HYPOTHESIS_PROFILE=daily $(PYTEST) -m "not slow" $(ARGS)
+	HYPOTHESIS_PROFILE=daily $(PYTEST) -m "not slow and not browser" $(ARGS)
 
 test-all: $(DEV) ## every test, many examples, planted faults, the wheel (at most an hour)
-	HYPOTHESIS_PROFILE=thorough $(PYTEST) $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "not browser" $(ARGS)
 	$(PY) tools/planted_faults.py
 	$(PY) tools/wheel_smoke.py
+
+test-browser: $(BROWSER) ## the preview page in a headless Chromium, where there is one (Debian: apt install chromium)
+	$(PY) -m pytest -m browser tests/browser $(ARGS)
 
 test-interop: $(VENV)/.have-venv ## inside mmaction2, Lightning, …, in environments of their own (ARGS="--pyskl FOLDER": PYSKL too)
 	$(PY) tools/interop.py $(ARGS)
@@ -74,9 +78,10 @@ endif
 $(DEMO): EXTRAS := cli,viz
 $(DEV): EXTRAS := cli,viz,train,dev
 $(DOCS): EXTRAS := cli,viz,train,docs
+$(BROWSER): EXTRAS := cli,viz,train,dev,browser
 
 # After a plain failure (no network, say) the environment is as it was; after a signal it is not, and the mark stays.
-$(DEMO) $(DEV) $(DOCS): pyproject.toml $(CONSTRAINTS) | $(VENV)/.have-venv
+$(DEMO) $(DEV) $(DOCS) $(BROWSER): pyproject.toml $(CONSTRAINTS) | $(VENV)/.have-venv
 	@echo "Installing skelaug[$(EXTRAS)] into $(VENV) (with PyTorch: some minutes the first time)"
 	@trap 'exit 130' HUP INT TERM; touch $(UNFINISHED); status=0; \
 	$(PY) -m pip install -qq -c $(CONSTRAINTS) -e ".[$(EXTRAS)]" || status=$$?; \

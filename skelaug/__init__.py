@@ -1,6 +1,6 @@
 """skelaug: batched, per-sample random, replayable augmentation of human skeletons, from weak to strong."""
 
-from skelaug import config, functional, policies, random, transforms
+from skelaug import config, functional, plot, policies, random, transforms
 from skelaug.batch import SkeletonBatch
 from skelaug.coordinates import OnCoordinates
 from skelaug.feed import Augment, AugmentBatch, Collate
@@ -27,6 +27,7 @@ __all__ = [
     "Transform",
     "config",
     "functional",
+    "plot",
     "policies",
     "random",
     "remap",

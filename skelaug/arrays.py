@@ -7,7 +7,7 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -278,12 +278,37 @@ class SequenceFile:
             ArrayError: the file ends early.
         """
         array, start = StoredArray.open(self.path, self.member), 0
-        one_sample = len(array.shape) < len(re.findall(r"\([^)]*\)|[A-Z]", self.layout))
-        for part in [array.load()[None]] if one_sample else array.rows(size):
-            x = torch.from_numpy(part.astype(np.float32))
-            x = to_layout(x, self.layout, "NCTVM", contiguous=True, **self.sizes)
-            yield self._batch(x, start, start + len(part), missing)
+        for part in [array.load()[None]] if self._bare(array) else array.rows(size):
+            yield self._batch(self._canonical(part), start, start + len(part), missing)
             start += len(part)
+
+    def read(self, rows: Sequence[int], missing: Missing = "nan") -> SkeletonBatch:
+        """Read some samples, as :meth:`batches` gives them.
+
+        Args:
+            rows: which ones, in any order.
+            missing: see :meth:`batches`.
+
+        Raises:
+            ArrayError: the file ends early.
+            IndexError: there is no such sample.
+        """
+        wrong = [row for row in rows if not 0 <= row < self.count]
+        if wrong:
+            raise IndexError(f"{self.path}: has no sequence {wrong[0]}; it holds {self.count}, from 0")
+        array, samples = StoredArray.open(self.path, self.member), []
+        for row in rows:
+            part = array.load()[None] if self._bare(array) else next(array.rows(1, row, row + 1))
+            samples.append(self._batch(self._canonical(part), row, row + 1, missing))
+        return SkeletonBatch.cat(samples)
+
+    def _bare(self, array: StoredArray) -> bool:
+        """Whether the array is one sample without an axis N."""
+        return len(array.shape) < len(re.findall(r"\([^)]*\)|[A-Z]", self.layout))
+
+    def _canonical(self, part: Any) -> torch.Tensor:
+        x = torch.from_numpy(part.astype(np.float32))
+        return to_layout(x, self.layout, "NCTVM", contiguous=True, **self.sizes)
 
     def _batch(self, x: torch.Tensor, start: int, stop: int, missing: Missing) -> SkeletonBatch:
         if self.lengths is None:

@@ -33,6 +33,7 @@ _DEMO = "views of real motion, in pictures, and a minute of pretraining with the
 _COMMANDS = {
     "demo": _Command("skelaug_contrib", "viz", ("matplotlib",), _DEMO),
     "views": _Command("skelaug", "cli", ("tqdm", "yaml"), "views of your own .npy or .npz file"),
+    "preview": _Command("skelaug", "cli", ("yaml",), "a page of moving skeletons: clips and their views side by side"),
     "sample": _Command(*_TRAIN, "a small prepared data set to try the commands below on, without a download"),
     "prepare": _Command(*_TRAIN, "a prepared data set, for the commands below, from a public one's files or arrays"),
     "inspect": _Command(*_TRAIN, "what is true of a prepared data set: gaps, jumps, leaks from test to train"),

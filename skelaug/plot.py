@@ -1,7 +1,7 @@
 """Pictures of skeletons: film strips of stick figures, views of a policy beside each other, transforms one by one.
 
 Left limbs are blue, right limbs orange, the rest dark; the figure before the transform stands behind in light grey.
-Needs the extra ``viz``.
+Needs the extra ``viz``, but for :func:`view`, which makes a page of moving figures and needs nothing.
 """
 
 from __future__ import annotations
@@ -18,28 +18,25 @@ import torch
 
 from skelaug import check
 from skelaug.batch import SkeletonBatch
-from skelaug.expect import of_type
+from skelaug.expect import of_type, wholes
 from skelaug.functional import values as fv
-from skelaug.skeleton import Skeleton
+from skelaug.members import leaves
+from skelaug.policy import GrowingPolicy
+from skelaug.preview import Page, Slider, make_scene
+from skelaug.preview.axes import SEEN
+from skelaug.skeleton import Skeleton, skeletons
+from skelaug.transform import Transform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Cell", "gallery", "ladder", "save", "strip"]
+__all__ = ["Cell", "gallery", "ladder", "save", "strip", "view"]
 
 _COLOURS = {"left": "#1f77b4", "right": "#e8710a", "middle": "#333333"}
 _BEFORE = "#c8c8c8"
 _FRAMES = 6
-#: What of the data, with its sign, goes to the right, upwards and towards the reader, by the axis that points up.
-_SEEN = {
-    "y": ((1, 0), (1, 1), (1, 2)),
-    "-y": ((1, 0), (-1, 1), (-1, 2)),
-    "z": ((1, 0), (1, 2), (-1, 1)),
-    "-z": ((1, 0), (-1, 2), (1, 1)),
-    "x": ((-1, 1), (1, 0), (1, 2)),
-    "-x": ((1, 1), (-1, 0), (1, 2)),
-}
+_SHOWN = 6  # clips on a page
 _YAW, _PITCH = math.radians(35), math.radians(12)
 
 
@@ -182,6 +179,106 @@ def gallery(
     return _finish("gallery", figure, title)
 
 
+def view(
+    batch: SkeletonBatch,
+    policy: GrowingPolicy | Transform | None = None,
+    skeleton: Skeleton | str | None = None,
+    *,
+    samples: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+    slider: str | bool = True,
+    coords: int | Sequence[int] | None = None,
+    up: str | None = None,
+    fps: float = 30.0,
+    frames: int = 128,
+    title: str = "Views, weak to strong",
+    height: int = 760,
+) -> Page:
+    """A page of moving skeletons: clips and their ordered views side by side, to be turned, played and compared.
+
+    A notebook shows what is returned; ``.save("ladder.html")`` writes it as one file, which asks nobody for anything.
+    All views are made here, by ``policy``; the page only draws. Drawn per sample: what ``policy.views`` draws with
+    ``keys = skelaug.random.keys(seed, 0, samples)``.
+
+    Args:
+        batch: clips, x ``(N, C, T, V, M)`` with 2 or 3 coordinates.
+        policy: makes the views; without one the clips alone are shown.
+        skeleton: of the data, or its name. If it is left out: the policy's, else the only known one with so many
+            joints, which the page names, else none: joints without bones.
+        samples: which of the batch are shown; six, evenly spread, if left out.
+        names: of these samples.
+        seeds: of the draws, to choose from.
+        slider: ``"Rotate.degrees=0:60"`` for five steps of that argument of the policy's first Rotate; True chooses a
+            transform, False leaves it out.
+        coords: channels that are coordinates, a number of leading ones or indices; None: all.
+        up: see :func:`strip`.
+        fps: frames a second of the data.
+        frames: at most so many of a clip are shown, evenly spread. Views are made from all.
+        title: the headline.
+        height: of the frame in a notebook, in pixels.
+
+    Raises:
+        TypeError: ``batch`` or ``policy`` is something else.
+        ValueError: a sample that is not there, no coordinates that can be drawn, a wrong slider.
+
+    Example:
+        >>> from skelaug import policies, sample_motion
+        >>> page = view(sample_motion(["walk", "kick"], length=32), policies.hiclr("humanoid15"))
+        >>> page
+        <skelaug preview, ... MB; .save('ladder.html') writes it>
+    """
+    who = "plot.view"
+    of_type(who, "batch", batch, SkeletonBatch, "a SkeletonBatch")
+    of_type(who, "policy", policy, (GrowingPolicy, Transform, type(None)), "a policy, a transform or None")
+    of_type(who, "title", title, str, "a string")
+    check.number(who, "fps", fps, low=0.1, high=10_000)
+    for name, count in (("frames", frames), ("height", height)):
+        check.count(who, name, count)
+    channels = check.coordinates(who, list(coords) if isinstance(coords, Sequence) else coords)
+    check.channels(who, channels, batch.x, allowed=(2, 3))
+    bones = _bones(batch, policy, skeleton)
+    _check_drawing("view", bones or "ntu25", up, **({"batch": batch} if bones else {}))
+    if samples is None:
+        samples = torch.linspace(0, len(batch) - 1, min(_SHOWN, len(batch))).long().tolist()
+    chosen = [check.choice(who, "samples", int(i), range(len(batch))) for i in wholes(who, "samples", samples)]
+    drawn = wholes(who, "seeds", seeds)
+    if not chosen or not drawn:
+        raise ValueError(f"{who}: give at least one sample and one seed")
+    if names is not None and (isinstance(names, str) or len(names) != len(chosen)):
+        raise ValueError(f"{who}(names={names!r}): give one name a sample, {len(chosen)}")
+    dial = None if policy is None or slider is False else Slider.of(policy, None if slider is True else slider)
+    source = f"{len(chosen)} of {len(batch)} clips" if len(chosen) < len(batch) else ""
+    scene = make_scene(
+        batch[chosen],
+        policy,
+        skeleton=bones,
+        names=None if names is None else list(map(str, names)),
+        ids=chosen,
+        seeds=drawn,
+        coords=channels,
+        slider=dial,
+        up=check.up(who, up, bones),
+        fps=fps,
+        frames=frames,
+        title=title,
+        source=source,
+    )
+    return Page(scene, height)
+
+
+def _bones(
+    batch: SkeletonBatch, policy: GrowingPolicy | Transform | None, given: Skeleton | str | None
+) -> Skeleton | None:
+    """The skeleton that was given, the policy's, or the only known one with so many joints."""
+    if given is not None:
+        return check.skeleton("plot.view", given)
+    members = [] if policy is None else list(leaves(policy))
+    told = [one.skeleton for one in (policy, *members) if one is not None and one.skeleton is not None]
+    fitting = told or [known for known in skeletons.values() if len(known) == batch.x.shape[3]]
+    return fitting[0] if told or len(fitting) == 1 else None
+
+
 def save(figure: Figure, path: str | Path) -> None:
     """Write a picture and forget the figure."""
     of_type("plot.save", "figure", figure, _matplotlib("figure").Figure, "a matplotlib figure")
@@ -234,7 +331,7 @@ def _project(clip: SkeletonBatch, up: str) -> tuple[Any, Any]:
     if x.shape[0] == 2:
         flat = torch.stack([x[0], -x[1] if up == "-y" else x[1]], -1)
     else:
-        right, high, depth = (sign * x[axis] for sign, axis in _SEEN[up])
+        right, high, depth = (sign * x[axis] for sign, axis in SEEN[up])
         # Seen from a little to the side and from above, so that no axis hides behind another.
         across = right * math.cos(_YAW) + depth * math.sin(_YAW)
         along = -right * math.sin(_YAW) + depth * math.cos(_YAW)

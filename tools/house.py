@@ -24,6 +24,8 @@ ORDER = """
     cli
     commands
     compat feed
+    plot
+    preview
     adapters entries
     config
     policies
@@ -39,7 +41,6 @@ ORDER = """
     params pivot
     change
     gate
-    plot preview
     motion relatives
     arrays
     workers

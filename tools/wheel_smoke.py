@@ -13,6 +13,12 @@ CONSTRAINTS = ROOT / "constraints.txt"
 # As URIs, for pip splits these at spaces. pip < 25.3 reads the first for its build environments, newer pips the second.
 PINNED = {"PIP_CONSTRAINT": CONSTRAINTS.as_uri(), "PIP_BUILD_CONSTRAINT": CONSTRAINTS.as_uri()}
 
+# What the page of skelaug preview is made of.
+PAGE = [
+    f"skelaug/preview/{name}"
+    for name in ("viewer.html", "viewer.css", "viewer.js", "vendor/three.min.js", "vendor/LICENSE")
+]
+
 SMOKE = """
 import torch
 import skelaug
@@ -26,6 +32,8 @@ policy = skelaug.policies.hiclr(skelaug.skeletons["ntu25"])
 views = policy.views(x)
 assert len(views) == len(policy) > 1
 motion = skelaug.sample_motion()
+page = skelaug.plot.view(motion[:1], skelaug.policies.hiclr("humanoid15"), seeds=[0])
+assert "SKELAUG_THREE" in page.html
 assert motion.x.ndim == 5 and motion.x.isfinite().all() and motion.x.any()
 encoder = skelaug_contrib.encoders.STGCN(skelaug.skeletons["ntu25"], widths=(8, 8))
 loss = skelaug_contrib.HiCLR(encoder, policy, queue_size=16)(x)["loss"]
@@ -58,7 +66,7 @@ def main() -> None:
         run(sys.executable, "-m", "build", "--outdir", work / "dist", ROOT, cwd=work)
         (wheel,) = (work / "dist").glob("skelaug-*.whl")
         names = set(zipfile.ZipFile(wheel).namelist())
-        for needed in ("skelaug/py.typed", "skelaug_contrib/py.typed", "skelaug_contrib/configs/small.yaml"):
+        for needed in ("skelaug/py.typed", "skelaug_contrib/py.typed", "skelaug_contrib/configs/small.yaml", *PAGE):
             check(needed in names, f"{needed} is not in {wheel.name}")
         tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
         check(tops == {"skelaug", "skelaug_contrib"}, f"{wheel.name} holds {sorted(tops)}")

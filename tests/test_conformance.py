@@ -227,6 +227,13 @@ def test_every_sample_has_its_own_draw(case: Case) -> None:
 
 
 @every
+def test_equal_keys_are_one_draw_for_the_whole_batch(case: Case) -> None:
+    x = make_x(1).expand(4, -1, -1, -1, -1).contiguous()
+    out = x_of(case.make()(takes(case.make(), x), keys=skelaug.random.keys(3, 1, [7]).expand(4)))
+    assert torch.equal(out, out[:1].expand_as(out))
+
+
+@every
 def test_gradients_are_right(case: Case) -> None:
     transform = case.make()
     batch = make_batch(3, 3, 6, 2, dtype=torch.float64)

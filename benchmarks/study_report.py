@@ -232,8 +232,9 @@ def _levels(runs: Runs, variants: Sequence[str]) -> Figure:
 
 
 def _forest(runs: Runs, pairs: Sequence[tuple[str, str]]) -> Figure | None:
-    """Differences of pairs of methods, seed by seed: mean and interval, one dot a seed; None without two seeds."""
-    if not any(runs.difference(a, b, "xview", "test_clean", "linear") for a, b in pairs):
+    """Differences of pairs of methods, seed by seed: mean, interval of three seeds and more, one dot a seed."""
+    pairs = [pair for pair in pairs if runs.difference(*pair, "xview", "test_clean", "linear")]
+    if not pairs:
         return None
     figure, panels = _panels(1.2 + 0.55 * len(pairs))
     for panel, (protocol, parts) in zip(panels, PARTS.items(), strict=True):
@@ -244,9 +245,8 @@ def _forest(runs: Runs, pairs: Sequence[tuple[str, str]]) -> Figure | None:
                 if difference is not None:
                     y = place + 0.2 * (number - 1)
                     label = READOUTS[readout] if place == 0 else None
-                    panel.errorbar(
-                        difference.mean, y, xerr=difference.half, fmt="o", color=colour, markersize=5, label=label
-                    )
+                    half = difference.half if len(difference.values) > 2 else math.nan
+                    panel.errorbar(difference.mean, y, xerr=half, fmt="o", color=colour, markersize=5, label=label)
                     panel.plot(
                         difference.values, [y] * len(difference.values), ".", color=colour, alpha=0.3, markersize=5
                     )

@@ -61,7 +61,9 @@ usage: skelaug COMMAND [--help] …
 
 {}
 
-skelaug COMMAND --help explains a command; skelaug --version tells the version."""
+skelaug COMMAND --help explains a command; skelaug --version tells the version;
+skelaug --completion bash (or zsh, tcsh) prints what makes Tab complete commands and options."""
+_SHELLS = ("bash", "zsh", "tcsh")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,32 +76,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[0] == "--version":
         print(f"skelaug {skelaug.__version__}")
         return 0
+    if given[0] == "--completion":
+        return _completion(given[1:])
     name, *rest = given
     command = _COMMANDS.get(name)
     if command is None:
         near = did_you_mean(name, _COMMANDS)
         print(f"skelaug: no command {name!r}{near}; commands: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2
-    missing = [module for module in command.needs if importlib.util.find_spec(module) is None]
-    if missing:
+    if missing := _missing(command):
         print(f"skelaug {name} needs {', '.join(missing)}: pip install 'skelaug[{command.extras}]'", file=sys.stderr)
         return 1
-    return _run(name, f"{command.package}.commands.{name}", rest)
+    return _run(name, command, rest)
 
 
-def _run(name: str, path: str, arguments: list[str]) -> int:
+def _missing(command: _Command) -> list[str]:
+    """Packages that the command needs and that are not installed."""
+    return [module for module in command.needs if importlib.util.find_spec(module) is None]
+
+
+def _module(name: str, command: _Command) -> Any:
+    return importlib.import_module(f"{command.package}.commands.{name}")
+
+
+def _parser(name: str, module: Any) -> argparse.ArgumentParser:
+    """The parser of a command; where its options are those of typed dataclasses, the module has one."""
+    if hasattr(module, "parser"):
+        made: argparse.ArgumentParser = module.parser(name)
+        return made
+    style = argparse.ArgumentDefaultsHelpFormatter
+    parser = Parser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
+    module.add_arguments(parser)
+    return parser
+
+
+def _completion(given: list[str]) -> int:
+    """Print the shell's script that completes the commands that can run here, and their options."""
+    if importlib.util.find_spec("shtab") is None:
+        print("skelaug --completion needs shtab: pip install 'skelaug[cli]'", file=sys.stderr)
+        return 1
+    import shtab
+
+    if len(given) != 1 or given[0] not in _SHELLS:
+        print(f"skelaug --completion: name one shell, {', '.join(_SHELLS)}", file=sys.stderr)
+        return 2
+    whole = Parser("skelaug", add_help=False)
+    commands: Any = whole.add_subparsers()
+    for name, command in _COMMANDS.items():
+        if not _missing(command):
+            commands.add_parser(name, help=command.help)
+            commands.choices[name] = _parser(name, _module(name, command))
+    print(shtab.complete(whole, given[0]))
+    return 0
+
+
+def _run(name: str, command: _Command, arguments: list[str]) -> int:
     from skelaug.arrays import ArrayError
     from skelaug.errors import Refused
     from skelaug.plugins import PluginError
 
     try:
-        module = importlib.import_module(path)
-        if hasattr(module, "parse"):  # its options are those of typed dataclasses
+        module = _module(name, command)
+        if hasattr(module, "parse"):
             options = module.parse(name, arguments)
         else:
-            style = argparse.ArgumentDefaultsHelpFormatter
-            parser = Parser(f"skelaug {name}", description=module.__doc__, formatter_class=style)
-            module.add_arguments(parser)
+            parser = _parser(name, module)
             parse = parser.parse_intermixed_args if hasattr(module, "INTERMIXED") else parser.parse_args
             options = vars(parse(arguments))
         with _warnings_in_a_line(name):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -98,3 +100,22 @@ def test_help_is_printed_whatever_the_terminal_shows(encoding: str, monkeypatch:
 
 def test_tab_shows_public_names() -> None:
     assert set(dir(skelaug)) == {*skelaug.__all__, "__version__"}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_tab_completes_commands_and_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--completion", "bash"]) == 0
+    (tmp_path / "complete.bash").write_text(capsys.readouterr().out)
+
+    def completed(*words: str) -> list[str]:
+        """What Tab offers after these words."""
+        line = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _shtab_skelaug; echo ${{COMPREPLY[@]}}"
+        script = f"source {tmp_path / 'complete.bash'}; {line}"
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+    assert completed("skelaug", "pre") == ["preview", "prepare", "pretrain"]
+    assert completed("skelaug", "views", "--pol") == ["--policy"]
+    assert {"--optimizer.lr", "--optimizer.warmup-steps"} <= set(completed("skelaug", "pretrain", "--optimizer."))
+    assert "pyskl" in completed("skelaug", "prepare", "py")
+    assert main(["--completion", "fish"]) == 2
+    assert "name one shell, bash, zsh, tcsh" in capsys.readouterr().err

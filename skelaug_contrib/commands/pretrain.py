@@ -36,11 +36,11 @@ from skelaug_contrib.config import DataConfig, PretrainConfig, shipped, to_dict
 from skelaug_contrib.datasets import PreparedDataset, placement, split
 from skelaug_contrib.datasets.splits import ALL
 
-__all__ = ["header", "parse", "run"]
+__all__ = ["ending", "header", "parse", "parser", "run"]
 
 
-def parse(name: str, arguments: list[str]) -> dict[str, Any]:
-    """The arguments of :func:`run` from a command line; prints help or an error and exits where there is none."""
+def parser(name: str) -> ArgumentParser:
+    """The options of the command, which are the settings of a run and a few more."""
     parser = _Parser(prog=f"skelaug {name}", description=__doc__, formatter_class=_Help)
     parser.add_argument("dataset", metavar="DATA", help="folder of a prepared data set")
     parser.add_argument("out", metavar="OUT", type=Path, help="folder of the run")
@@ -55,12 +55,18 @@ def parse(name: str, arguments: list[str]) -> dict[str, Any]:
     parser.add_class_arguments(PretrainConfig)
     parser.link_arguments("dataset", "data.path")
     _use_dashes(parser)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def parse(name: str, arguments: list[str]) -> dict[str, Any]:
+    """The arguments of :func:`run` from a command line; prints help or an error and exits where there is none."""
+    made = parser(name)
+    options = made.parse_args(arguments)
     try:
-        settings = parser.instantiate(options)
+        settings = made.instantiate(options)
         config = PretrainConfig(**{key: settings[key] for key in PretrainConfig.__dataclass_fields__})
     except ValueError as error:
-        parser.error(str(error))
+        made.error(str(error))
     return {"config": config} | {name: options[name] for name in ("out", "resume", "threads")}
 
 

@@ -253,7 +253,7 @@ def _forest(runs: Runs, pairs: Sequence[tuple[str, str]]) -> Figure | None:
         panel.set_yticks(range(len(pairs)), [f"{SHORT[a]} − {SHORT[b]}" for a, b in pairs])
         panel.set_xlabel("difference of accuracy, points")
     panels[0].invert_yaxis()
-    panels[-1].legend(frameon=False, fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=9)
     return figure
 
 

@@ -1,0 +1,106 @@
+"""The pictures of a transform: a still, a small one for the gallery, and one that moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+import skelaug
+from skelaug import plot
+from skelaug.batch import SkeletonBatch
+from skelaug.transform import Transform
+
+_FRAMES, _SECONDS = 24, 0.08
+_SKELETON = skelaug.skeletons["humanoid15"]
+Example = tuple[Transform, SkeletonBatch, str | None]
+
+
+def draw(examples: list[Example], folder: Path, name: str) -> None:
+    """Write ``name.png``, ``name-small.png`` and, but for graphs, ``name.gif``; keep those newer than the code."""
+    still = folder / f"{name}.png"
+    code = [*Path(skelaug.__file__).parent.rglob("*.py"), Path(__file__)]
+    if still.exists() and still.stat().st_mtime > max(path.stat().st_mtime for path in code):
+        return
+    cells = [_cell(*example) for example in examples]
+    recorded = plot.Cell("as recorded", cells[0].before, cells[0].before)
+    rows = cells if cells[0].kind == "graph" else [recorded, *cells]
+    _save(plot.gallery(rows, _SKELETON, title=name, columns=1), folder / f"{name}-title.png").replace(still)
+    small = _panels(1, width=3.2, height=1.5)
+    if cells[0].kind == "graph":
+        crop = Image.open(still).convert("RGB")
+        crop.resize((340, round(340 * crop.height / crop.width))).save(folder / f"{name}-small.png")
+    else:
+        plot.strip(small.axes[0], cells[0].after, _SKELETON, before=cells[0].before, vectors=cells[0].kind, frames=3)
+        _save(small, folder / f"{name}-small.png")
+        _film(cells[0], folder / f"{name}.gif")
+
+
+def _cell(transform: Transform, before: SkeletonBatch, kind: str | None) -> plot.Cell:
+    samples = 6 if kind == "graph" else 1
+    keys = skelaug.random.keys(0, 0, torch.arange(samples))
+    after = transform(before[torch.zeros(samples, dtype=torch.int64)], keys=keys)
+    return plot.Cell(_call(transform), before, after, kind)
+
+
+def _call(transform: Transform) -> str:
+    """The constructor call, without skeletons and batches."""
+    given = {
+        name: value
+        for name, value in transform.arguments().items()
+        if not isinstance(value, skelaug.Skeleton | SkeletonBatch)
+    }
+    return f"{type(transform).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def _film(cell: plot.Cell, path: Path) -> None:
+    """Two figures that move: as recorded, and after the transform."""
+    whole = _panels(1, width=2, height=2)
+    plot.strip(whole.axes[0], cell.after, _SKELETON, before=cell.before, vectors=cell.kind, frames=1)
+    middle = sum(whole.axes[0].get_ylim()) / 2
+    half = 0.75 * (whole.axes[0].get_ylim()[1] - whole.axes[0].get_ylim()[0])
+    pictures = []
+    for moment in torch.linspace(0, 1, _FRAMES).tolist():
+        before, after = _at(cell.before, moment), _at(cell.after, moment)
+        figure = _panels(2, width=2.2, height=2.2)
+        for axes, title, clip, vectors in zip(
+            figure.axes, ("as recorded", type_of(cell)), (before, after), (None, cell.kind), strict=True
+        ):
+            plot.strip(axes, clip, _SKELETON, before=before, vectors=vectors, frames=1)
+            axes.set_xlim(-half, half)
+            axes.set_ylim(middle - half, middle + half)
+            axes.set_title(title, fontsize=9)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        pictures.append(picture.quantize(24, dither=Image.Dither.NONE))
+    first, *rest = pictures
+    first.save(path, save_all=True, append_images=rest, duration=round(1000 * _SECONDS), loop=0, optimize=True)
+
+
+def type_of(cell: plot.Cell) -> str:
+    """The name of the transform."""
+    return cell.title.partition("(")[0]
+
+
+def _at(clip: SkeletonBatch, moment: float) -> SkeletonBatch:
+    """The frame at a moment from 0 to 1, as a clip of one frame."""
+    frame = round(moment * (clip.x.shape[2] - 1))
+    return SkeletonBatch(clip.x[:, :, frame : frame + 1], clip.mask[:, frame : frame + 1])
+
+
+def _panels(columns: int, width: float, height: float) -> Figure:
+    figure = Figure(figsize=(columns * width, height), dpi=80, facecolor="white")
+    for column in range(columns):  # a layout that adapts itself would take most of the time
+        figure.add_axes((column / columns, 0, 1 / columns, 0.9 if columns > 1 else 1))
+    return figure
+
+
+def _save(figure: Any, path: Path) -> Path:
+    plot.save(figure, path)
+    return path

@@ -1,0 +1,67 @@
+"""How Sphinx builds the site: ``make docs``. Nothing here needs a network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import skelaug
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project = "skelaug"
+author = "The skelaug authors"
+copyright = "the skelaug authors"
+version = release = skelaug.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "mathml",
+    "public_names",
+    "transform_pages",
+]
+exclude_patterns = ["_ext", "README.md"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# --- the reference ---------------------------------------------------------------------------------------------------
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_inherit_docstrings = False
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 100
+# An example is a heading with code below it, not a box.
+napoleon_numpy_docstring = False
+napoleon_use_admonition_for_examples = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+napoleon_preprocess_types = False
+toc_object_entries_show_parents = "hide"
+
+# --- how it looks ----------------------------------------------------------------------------------------------------
+html_theme = "pydata_sphinx_theme"
+html_title = "skelaug"
+html_static_path = ["_static"]
+html_css_files = ["skelaug.css"]
+html_theme_options = {
+    "navbar_align": "left",
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+suppress_warnings = ["toc.empty_glob"]  # pages that a glob picks up may come later
+html_show_sourcelink = False
+html_copy_source = False
+highlight_language = "default"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True

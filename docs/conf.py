@@ -21,11 +21,13 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
-    "mathml",
+    "sphinx_gallery.gen_gallery",
+    "typeset",
     "public_names",
+    "concept_pictures",
     "transform_pages",
 ]
-exclude_patterns = ["_ext", "README.md"]
+exclude_patterns = ["_ext", "tutorials"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -44,6 +46,22 @@ napoleon_use_ivar = True
 napoleon_preprocess_types = False
 toc_object_entries_show_parents = "hide"
 
+# --- the tutorials: run by the build, shown with their output, and offered as notebooks ---------------------------
+sphinx_gallery_conf = {
+    "examples_dirs": "tutorials",
+    "gallery_dirs": "auto_tutorials",
+    "filename_pattern": "/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "show_signature": False,
+    "min_reported_time": 600,
+    "write_computation_times": False,
+    "abort_on_example_error": True,
+    "first_notebook_cell": "%matplotlib inline",
+}
+# Its copy of the configuration has a sort key that cannot be stored.
+suppress_warnings = ["config.cache"]
+
 # --- how it looks ----------------------------------------------------------------------------------------------------
 html_theme = "pydata_sphinx_theme"
 html_title = "skelaug"
@@ -51,6 +69,7 @@ html_static_path = ["_static"]
 html_css_files = ["skelaug.css"]
 html_theme_options = {
     "navbar_align": "left",
+    "header_links_before_dropdown": 7,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -59,7 +78,6 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-suppress_warnings = ["toc.empty_glob"]  # pages that a glob picks up may come later
 html_show_sourcelink = False
 html_copy_source = False
 highlight_language = "default"

@@ -63,7 +63,7 @@ class Page(HTMLParser):
         target = given.get("href" if tag == "a" else "src" if tag in ("img", "source") else "", "")
         if target:
             self.links.append((target, self.getpos()[0]))
-        if tag == "img" and not given.get("alt"):
+        if tag == "img" and "alt" not in given:  # an empty one says: for decoration
             self.broken.append(f"a picture without a text for those who cannot see it: {target}")
         fetched = given.get(_FETCHED.get(tag, ""), "")
         if urlsplit(fetched).netloc and given.get("rel") not in ("canonical", "alternate"):
@@ -75,7 +75,7 @@ class Page(HTMLParser):
         if tag == "pre":
             self._code, self._coloured = "", False
             above = " ".join(kind for _, kind in self._stack[-3:])
-            self._named = re.search(r"highlight-(?!none|default)\w+", above) is not None
+            self._named = re.search(r"highlight-(?!none|default)\w+|script-out", above) is not None
         if self._inside("pre") and tag == "span" and kind:
             self._coloured = True
         if tag not in ("br", "hr", "img", "input", "link", "meta", "source", "path", "wbr"):

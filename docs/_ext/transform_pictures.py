@@ -30,7 +30,7 @@ def draw(examples: list[Example], folder: Path, name: str) -> None:
     cells = [_cell(*example) for example in examples]
     recorded = plot.Cell("as recorded", cells[0].before, cells[0].before)
     rows = cells if cells[0].kind == "graph" else [recorded, *cells]
-    _save(plot.gallery(rows, _SKELETON, title=name, columns=1), folder / f"{name}-title.png").replace(still)
+    _save(plot.gallery(rows, _SKELETON, title="", columns=1), folder / f"{name}-title.png").replace(still)
     small = _panels(1, width=3.2, height=1.5)
     if cells[0].kind == "graph":
         crop = Image.open(still).convert("RGB")
@@ -60,22 +60,33 @@ def _call(transform: Transform) -> str:
 
 def _film(cell: plot.Cell, path: Path) -> None:
     """Two figures that move: as recorded, and after the transform."""
+    shown = [("as recorded", cell.before, None), (type_of(cell), cell.after, cell.kind)]
+    film(shown, cell.before, path)
+
+
+def film(shown: list[tuple[str, SkeletonBatch, str | None]], before: SkeletonBatch, path: Path) -> None:
+    """Write a picture that moves.
+
+    Args:
+        shown: side by side: title, clip, and the kind of a stream.
+        before: the clip as recorded, which stands behind in grey.
+        path: of the GIF.
+    """
     whole = _panels(1, width=2, height=2)
-    plot.strip(whole.axes[0], cell.after, _SKELETON, before=cell.before, vectors=cell.kind, frames=1)
-    middle = sum(whole.axes[0].get_ylim()) / 2
-    half = 0.75 * (whole.axes[0].get_ylim()[1] - whole.axes[0].get_ylim()[0])
-    pictures = []
+    plot.strip(whole.axes[0], before, _SKELETON, frames=1)
+    low, high = whole.axes[0].get_ylim()
+    middle, half = (low + high) / 2, 0.75 * (high - low)
+    figure = _panels(len(shown), width=2.2, height=2.2)
+    for column, (title, _, _) in enumerate(shown):
+        figure.text((column + 0.5) / len(shown), 0.93, title, ha="center", fontsize=9)
+    canvas, pictures = FigureCanvasAgg(figure), []
     for moment in torch.linspace(0, 1, _FRAMES).tolist():
-        before, after = _at(cell.before, moment), _at(cell.after, moment)
-        figure = _panels(2, width=2.2, height=2.2)
-        for axes, title, clip, vectors in zip(
-            figure.axes, ("as recorded", type_of(cell)), (before, after), (None, cell.kind), strict=True
-        ):
-            plot.strip(axes, clip, _SKELETON, before=before, vectors=vectors, frames=1)
+        for axes, (_, clip, vectors) in zip(figure.axes, shown, strict=True):
+            for artist in [*axes.collections, *axes.lines]:
+                artist.remove()
+            plot.strip(axes, _at(clip, moment), _SKELETON, before=_at(before, moment), vectors=vectors, frames=1)
             axes.set_xlim(-half, half)
             axes.set_ylim(middle - half, middle + half)
-            axes.set_title(title, fontsize=9)
-        canvas = FigureCanvasAgg(figure)
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         pictures.append(picture.quantize(24, dither=Image.Dither.NONE))
@@ -97,7 +108,8 @@ def _at(clip: SkeletonBatch, moment: float) -> SkeletonBatch:
 def _panels(columns: int, width: float, height: float) -> Figure:
     figure = Figure(figsize=(columns * width, height), dpi=80, facecolor="white")
     for column in range(columns):  # a layout that adapts itself would take most of the time
-        figure.add_axes((column / columns, 0, 1 / columns, 0.9 if columns > 1 else 1))
+        axes = figure.add_axes((column / columns, 0, 1 / columns, 0.9 if columns > 1 else 1))
+        axes.set_axis_off()
     return figure
 
 

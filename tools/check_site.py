@@ -3,7 +3,7 @@
     python tools/check_site.py out/docs
 
 Looked for in every page: reStructuredText or Markdown that was shown instead of used, code without colours, pictures
-and links of the site that lead nowhere, formulas that could not be read, anything that is fetched from another server.
+and links of the site that lead nowhere, anything that is fetched from another server.
 In the index of the site: every public name. One line a fault; exit status 1 if there is any.
 """
 
@@ -35,7 +35,7 @@ class Page(HTMLParser):
     Attributes:
         ids: the anchors.
         links: what it links to and shows, with the line.
-        texts: the text outside code and formulas, a piece a paragraph.
+        texts: the text outside code, a piece a paragraph.
         plain: code blocks of several words that have no colours.
         foreign: what a browser would fetch from another server.
         broken: other faults.
@@ -70,8 +70,6 @@ class Page(HTMLParser):
             self.foreign.append(fetched)
         if "system-message" in kind or "problematic" in kind:
             self.broken.append("a message of docutils in the text")
-        if tag == "merror":
-            self.broken.append("a formula that could not be read")
         if tag == "pre":
             self._code, self._coloured = "", False
             above = " ".join(kind for _, kind in self._stack[-3:])

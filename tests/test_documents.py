@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pickle
@@ -156,6 +157,13 @@ def test_the_pages_name_every_skeleton_and_policy() -> None:
             assert f"`{name}`" in text, (page, name)
 
 
-def test_every_transform_has_an_example_for_its_page() -> None:
-    shown = {type(transform).__name__ for transform, *_ in examples(skelaug.sample_motion(length=48))}
+def test_every_transform_has_an_example_for_its_page_and_its_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    code = importlib.import_module("transform_pictures").code
+    shown = set()
+    for transform, *_ in examples(skelaug.sample_motion(length=48)):
+        given: dict[str, Any] = {}
+        exec(code(transform), given)
+        assert isinstance(given["t"], type(transform)) and len(given["y"]) == len(given["clips"])
+        shown.add(type(transform).__name__)
     assert shown == set(transforms.__all__)

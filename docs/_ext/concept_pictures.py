@@ -52,7 +52,7 @@ def drawn() -> Figure:
     figure = Figure(figsize=(10, 2.4), layout="constrained")
     for axes, (title, transform) in zip(figure.subplots(1, len(shown)), shown, strict=True):
         moved = (transform(clips, keys=skelaug.random.keys(1, 0, [0])).x - clips.x).norm(dim=1)[0, :, :, 0]
-        axes.imshow(moved.T, aspect="auto", cmap="Oranges")
+        axes.imshow(moved.T, aspect="auto", cmap="Oranges", vmin=0)
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("frame", fontsize=8)
         axes.set_ylabel("joint", fontsize=8)

@@ -14,7 +14,7 @@ from typing import Any
 
 from formulas import FORMULAS
 from sphinx.application import Sphinx
-from transform_pictures import draw
+from transform_pictures import code, draw
 
 from skelaug import transforms as T
 from skelaug.commands.demo import examples
@@ -99,6 +99,9 @@ def page(name: str, shown: list[Transform], moving: bool) -> str:
     cls = getattr(T, name)
     params = ", ".join(f"`{leaf.strip()}`" for leaf in (shown[0].shapes or "").split(",") if leaf.strip())
     alt = f"{name} on a recorded kick"
+    of_graphs = "Six draws. Grey: kept. Red: lost, dashed in one direction, dotted in both. Green: new."
+    of_bodies = "Time runs to the right. Grey: as recorded. Blue: left. Orange: right."
+    caption = of_graphs if axis_of(cls) == "graph" else of_bodies
     pictures = [f"![{alt}, moving](images/{name}.gif)", ""] if moving else []
     formula = ["## Formula", "", f"$$\n{FORMULAS[name]}\n$$", ""] if name in FORMULAS else []
     return "\n".join(
@@ -110,7 +113,11 @@ def page(name: str, shown: list[Transform], moving: bool) -> str:
             *pictures,
             f"![{alt}: as recorded, and after the transform]({f'images/{name}.png'})",
             "",
-            "Time runs to the right. Grey: as recorded. Blue: left. Orange: right.",
+            caption,
+            "",
+            "## In code",
+            "",
+            f"```python\n{code(shown[0])}```",
             "",
             *formula,
             "## Class",

@@ -58,6 +58,19 @@ def _call(transform: Transform) -> str:
     return f"{type(transform).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 
+def code(transform: Transform) -> str:
+    """Lines that make the transform and call it, to be pasted as they stand."""
+    given = []
+    for name, value in transform.arguments().items():
+        if isinstance(value, SkeletonBatch):
+            continue  # other samples lend what this one is given
+        written = f'"{value.name}"' if isinstance(value, skelaug.Skeleton) else repr(value)
+        given.append(f"{name}={written}")
+    call = f"skelaug.transforms.{type(transform).__name__}({', '.join(given)})"
+    motion = "clips = skelaug.sample_motion(length=48)  # recorded motion that ships; yours: (N, C, T, V, M)"
+    return f"import skelaug\n\n{motion}\nt = {call}\ny = t(clips)\n"
+
+
 def _film(cell: plot.Cell, path: Path) -> None:
     """Two figures that move: as recorded, and after the transform."""
     shown = [("as recorded", cell.before, None), (type_of(cell), cell.after, cell.kind)]

@@ -68,7 +68,7 @@ for epoch in range(25):
         optimizer.step()
         history.append([losses["info"].item(), *losses["consistency"].tolist()])
 
-figure, axes = plt.subplots(figsize=(7, 3))
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 for values, name in zip(zip(*history, strict=True), ("InfoNCE", "normal from weak", "strong from normal"), strict=True):
     axes.plot(values, label=name)
 axes.set_xlabel("step")

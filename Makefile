@@ -59,8 +59,9 @@ format: $(DEV) ## format, and mend what ruff can mend
 bench: $(DEV) ## the benchmark, some minutes: transforms, policies, loss, training step; in out/bench (ARGS="--full")
 	$(PY) -m benchmarks run $(ARGS)
 
-docs: $(DOCS) ## the documentation, in out/docs
-	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir out/docs
+docs: $(DOCS) ## the documentation, in out/docs: warnings are errors, and the pages are checked
+	MPLBACKEND=Agg $(PY) -m sphinx -q -W --keep-going -j auto -b html -d out/doctrees docs out/docs
+	$(PY) tools/check_site.py out/docs
 
 wheel-test: $(DEV) ## build the wheel and try it in an empty environment
 	$(PY) tools/wheel_smoke.py

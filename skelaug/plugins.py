@@ -1,6 +1,8 @@
 """Transforms, skeletons and policies of other packages: registered as entry points, loaded when they are named.
 
-A package registers what it has in its own ``pyproject.toml``::
+A package registers what it has in its own ``pyproject.toml``:
+
+.. code-block:: toml
 
     [project.entry-points."skelaug.transforms"]
     Wobble = "my_package:Wobble"  # a Transform; the name is the class's

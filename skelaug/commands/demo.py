@@ -18,7 +18,7 @@ from skelaug.commands.table import format_table, measure
 from skelaug.motion import clip_names, sample_motion
 from skelaug.transform import Transform
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "examples", "run"]
 
 _FRAMES = 48
 _ROWS = ("walk", "kick", "jump", "punch", "dance_a", "cartwheel")
@@ -73,8 +73,14 @@ def _heading(name: str, stage: Iterable[Transform]) -> str:
     return f"{name}\n+ " + ", ".join(type(member).__name__ for member in stage)
 
 
-def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
-    """Every transform, strong enough to be seen, on one clip (or two people, one with gaps, six times for graphs)."""
+def examples(clips: SkeletonBatch) -> list[tuple[Transform, SkeletonBatch, str | None]]:
+    """Every transform, strong enough to be seen, with the clip to show it on and the kind of picture.
+
+    The clip is a kick, two people, or one with gaps.
+
+    Args:
+        clips: of the humanoid, as :func:`skelaug.sample_motion` gives them.
+    """
     s = skelaug.skeletons["humanoid15"]
     kick, punch = (clips[clips.label.tolist().index(clip_names().index(name))] for name in ("kick", "punch"))  # type: ignore[union-attr]
     beside = torch.tensor([0.0, 0.0, 0.9]).view(1, 3, 1, 1, 1)
@@ -126,13 +132,18 @@ def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
         (T.DropEdges(0.3, s), "graph"),
         (T.AddEdges(0.05, s), "graph"),
     ]
+    befores = {"pair": pair, "gaps": holes}
+    return [(transform, befores.get(kind or "", kick), None if kind in befores else kind) for transform, kind in shown]
+
+
+def _cells(clips: SkeletonBatch, seed: int) -> list[plot.Cell]:
+    """The examples as pictures; graphs are drawn six times."""
     cells = []
-    for transform, kind in shown:
-        before = {"pair": pair, "gaps": holes}.get(kind or "", kick)
+    for transform, before, kind in examples(clips):
         samples = 6 if kind == "graph" else 1
         keys = skelaug.random.keys(seed, 0, torch.arange(samples))
         after = transform(before[torch.zeros(samples, dtype=torch.int64)], keys=keys)
-        cells.append(plot.Cell(_short(transform), before, after, None if kind in ("pair", "gaps") else kind))
+        cells.append(plot.Cell(_short(transform), before, after, kind))
     return cells
 
 

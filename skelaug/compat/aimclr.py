@@ -1,6 +1,8 @@
 """Drop-in for ``feeder/tools.py`` of AimCLR, HiCLR and their relatives: the same names, signatures and shapes.
 
-In a feeder one line changes::
+In a feeder one line changes:
+
+.. code-block:: diff
 
     -from . import tools
     +from skelaug.compat import aimclr as tools

@@ -1,6 +1,8 @@
 """Drop-in for ``feeders/tools.py`` of CTR-GCN and its relatives (InfoGCN, BlockGCN, …): the same names and signatures.
 
-In a feeder one line changes::
+In a feeder one line changes:
+
+.. code-block:: diff
 
     -from feeders import tools
     +from skelaug.compat import ctrgcn as tools

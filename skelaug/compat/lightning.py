@@ -31,12 +31,13 @@ class Augmented:
     Set ``self.augment`` to a :class:`skelaug.AugmentBatch`. Batches of validation, test and prediction are left alone.
     With ``ids``, the epoch of the keys is the trainer's.
 
-    Example::
+    Example:
+        .. code-block:: python
 
-        class Model(skelaug.compat.lightning.Augmented, lightning.LightningModule):
-            def __init__(self):
-                super().__init__()
-                self.augment = skelaug.AugmentBatch("ctrgcn", "ntu25")
+            class Model(skelaug.compat.lightning.Augmented, lightning.LightningModule):
+                def __init__(self):
+                    super().__init__()
+                    self.augment = skelaug.AugmentBatch("ctrgcn", "ntu25")
     """
 
     augment: AugmentBatch
@@ -71,9 +72,10 @@ class AugmentCallback(Callback):  # type: ignore[misc]
         ValueError: the policy has parameters, which no optimiser would see.
         TypeError: while training, a batch that is neither a list nor a dict.
 
-    Example::
+    Example:
+        .. code-block:: python
 
-        trainer = lightning.Trainer(callbacks=[skelaug.compat.lightning.AugmentCallback("ctrgcn", "ntu25")])
+            trainer = lightning.Trainer(callbacks=[skelaug.compat.lightning.AugmentCallback("ctrgcn", "ntu25")])
     """
 
     def __init__(self, policy: Policy, skeleton: Skeleton | str | None = None, **options: Unpack[Options]) -> None:

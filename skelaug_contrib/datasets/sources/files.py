@@ -98,6 +98,7 @@ def folder_names(paths: Iterable[Path]) -> tuple[str, ...]:
 
 def name_of(path: Path, root: Path) -> str:
     """A clip's name by its file: the path below ``root`` without its suffix, such as ``walk_01`` for walk/01.bvh."""
+    root = Path(root)  # a reader is given a string, too
     return "_".join(path.relative_to(root if path != root else root.parent).with_suffix("").parts)
 
 

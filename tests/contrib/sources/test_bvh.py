@@ -165,3 +165,11 @@ def test_where_no_file_can_be_read_the_first_faults_are_shown(tmp_path: Path) ->
     assert "none of its 4 BVH files can be read" in said and said.endswith("; …")
     assert all(f"{name}.bvh:5: 'CHANNELS' is not a number" in said for name in "abc")
     assert "a.bvh:5: 'CHANNELS' is not a number" in items(tmp_path)[1][0]
+
+
+def test_one_file_may_be_named_by_a_string(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw.bvh_tree(tmp_path)
+    monkeypatch.chdir(tmp_path / "walk")
+    for name in ("01.bvh", Path("01.bvh"), str(tmp_path / "walk" / "01.bvh")):
+        (recording,), faults = items(name)  # type: ignore[arg-type]
+        assert recording.name == "01" and not faults

@@ -18,8 +18,8 @@ Where IPython runs, a notebook shows a policy or a transform as such a page.
 """
 
 from skelaug.plot import notebook
-from skelaug.plot.difference import difference
 from skelaug.plot.films import Film, animate
+from skelaug.plot.moved import difference
 from skelaug.plot.pages import view
 from skelaug.plot.paper import save
 from skelaug.plot.sheets import Cell, gallery, ladder

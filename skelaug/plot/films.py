@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,10 +106,13 @@ class Film:
                 "brew install ffmpeg, conda install ffmpeg), or write a .gif or an .html"
             )
         writer = FFMpegWriter(fps=self.fps, codec="h264")  # type: ignore[arg-type]  # a rate may be broken
-        with writer.saving(reel.figure, str(path), reel.figure.dpi):
-            for t in range(len(self)):
-                reel.show(t)
-                writer.grab_frame()
+        try:
+            with writer.saving(reel.figure, str(path), reel.figure.dpi):
+                for t in range(len(self)):
+                    reel.show(t)
+                    writer.grab_frame()
+        except (subprocess.CalledProcessError, BrokenPipeError) as error:
+            raise RuntimeError(f"Film.save: ffmpeg failed; write a .gif or an .html. It said: {error}") from error
 
 
 def animate(

@@ -25,6 +25,7 @@ from skelaug.plot.notebook import motion_of
 from skelaug.plot.reel import Reel
 from skelaug.preview import make_scene
 from skelaug.preview.compared import compare
+from skelaug.preview.page import pack
 from skelaug.preview.trace import ABSENT, GONE, MASKED, SHOWN
 
 pytest.importorskip("matplotlib")
@@ -405,6 +406,14 @@ def test_views_that_were_made_before_are_films_too(kick: SkeletonBatch) -> None:
         shown = (given.state == SHOWN) & (told.state == SHOWN)
         assert shown.float().mean() > 0.7
         torch.testing.assert_close(given.places[shown], told.places[shown], rtol=0, atol=1e-5)
+
+
+def test_the_page_of_made_views_tells_their_strength(kick: SkeletonBatch) -> None:
+    made = {"same": kick, "moved": T.Shear(0.5)(kick)}
+    told = pack(plot.animate(kick, made)._scene)[0]["views"]
+    assert told[0]["strength"] == [0] and told[1]["strength"][0] > 0.05
+    other = pack(plot.animate(kick, made | {"short": kick.x[:, :, :9], "gone": kick.x * 0})._scene)[0]["views"]
+    assert [view["strength"] for view in other] == [[None]] * 4, "where one cannot be compared"
 
 
 @pytest.mark.parametrize("stream", ["bone", "motion"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class Film:
     """
 
     def __init__(self, scene: Scene, camera: tuple[float, float] = CAMERA, *, ghost: bool = True) -> None:
-        self.page = Page(scene)
+        self.page = Page(replace(scene, title=scene.title or "Moving skeletons"))
         self.fps = scene.fps / min(clip.every for clip in scene.clips)
         self._scene, self._camera, self._ghost = scene, camera, ghost
 

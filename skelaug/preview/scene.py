@@ -140,7 +140,7 @@ def make_scene(
     traced = [[trace(view, batch, k, channels) for _, _, view in stages] + given for k in keys]
     steps = [trace(step, batch, keys[0], channels) for step in (slider.transforms if slider else ())]
 
-    strength = []
+    strength = [_compared(given)] * len(seeds)
     if policy is not None:
         strength = [_strength(policy, batch, k, views) for k, views in zip(keys, traced, strict=True)]
     clips = []
@@ -201,6 +201,12 @@ def _strength(
     if isinstance(policy, GrowingPolicy) and policy[-1].length is None:
         return policy.strength(batch, keys=keys).tolist()
     return [float(view.moved.nanmean()) for view in views if view.moved is not None]
+
+
+def _compared(views: Sequence[Traced]) -> list[float]:
+    """The strength of views that were made before; empty where one of them cannot be compared."""
+    strength = [math.nan if view.moved is None else float(view.moved.nanmean()) for view in views]
+    return strength if all(map(math.isfinite, strength)) else []
 
 
 def _yaml(policy: GrowingPolicy | Transform) -> str:

@@ -263,9 +263,7 @@ def bodies(
                 colours.append(colour or COLOURS[sides[joint]])
                 widths.append(width * (0.6 if behind else 0.45 if slot else 1.0))
     lines_of = matplotlib("collections").LineCollection
-    axes.add_collection(
-        lines_of(lines, colors=colours, linewidths=widths, capstyle="round", zorder=1 if behind else 2), autolim=False
-    )
+    axes.add_collection(lines_of(lines, colors=colours, linewidths=widths, zorder=1 if behind else 2), autolim=False)
     if not behind:
         for person, there in zip(points, seen, strict=True):
             axes.plot(*person[there].T, ".", color="#333333", markersize=1.25 * width, zorder=3)

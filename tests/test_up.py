@@ -14,6 +14,7 @@ from torch import Tensor
 import skelaug
 from skelaug import Skeleton, SkeletonBatch, config, plot, skeletons
 from skelaug import transforms as T
+from skelaug.preview.axes import SEEN
 from skelaug.skeleton import AXES
 
 figure = pytest.importorskip("matplotlib.figure")
@@ -135,7 +136,7 @@ def segments(axes: Any) -> Any:
 
 def strip(x: Tensor, skeleton: Skeleton, **options: Any) -> Tensor:
     axes = figure.Figure().subplots()
-    plot.strip(axes, SkeletonBatch(x), skeleton, **options)
+    assert plot.strip(SkeletonBatch(x), skeleton, ax=axes, **options) is axes
     return torch.tensor([[list(end) for end in segment] for segment in segments(axes)])
 
 
@@ -155,7 +156,7 @@ def test_a_body_is_drawn_upright(up: str) -> None:
 
 
 def test_nothing_is_drawn_in_a_mirror() -> None:
-    for seen in plot._SEEN.values():
+    for seen in SEEN.values():
         matrix = torch.zeros(3, 3)
         for row, (sign, axis) in enumerate(seen):
             matrix[row, axis] = sign

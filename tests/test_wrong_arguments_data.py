@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from cases import SKELETON, make_batch
+from matplotlib.figure import Figure
 
 import skelaug
 from skelaug import Skeleton, config, motion, plot, plugins, policies, relatives, skeletons, to_layout
@@ -74,7 +75,7 @@ class Call:
 
 
 def axes() -> Any:
-    return plot._grid(1, 1, 1, 1)[1][0, 0]
+    return Figure().subplots()
 
 
 S = SKELETON
@@ -154,10 +155,27 @@ CALLS = [
     Call("to_layout", to_layout, {"x": torch.zeros(2, 3), "source": "NT", "target": "TN", "contiguous": False, "N": 2},
          {"x": "tensor of NaN, whole tensor", "contiguous": "bool"},
          {"x": "to_layout", "source": "to_layout", "target": "to_layout"}),
-    Call("plot.strip", lambda **given: plot.strip(**{"axes": axes()} | given),
-         {"clip": CLIP, "skeleton": S, "before": CLIP, "vectors": "bone", "frames": 2, "up": "z"},
-         {"before": "None", "vectors": "None", "up": "None"}),
-    Call("plot.strip", plot.strip, {"clip": CLIP, "skeleton": S, "axes": axes()}, {}, {}),
+    Call("plot.strip", lambda clip, **given: plot.strip(clip, **{"skeleton": S} | given),
+         {"clip": CLIP, "skeleton": S, "before": CLIP, "vectors": "bone", "frames": 2, "up": "z", "ground": True,
+          "ax": axes()}, {"before": "None", "vectors": "None", "up": "None", "ground": "bool", "ax": "None"}),
+    Call("plot.skeleton", plot.skeleton,
+         {"x": CLIP, "skeleton": S, "sample": 0, "frame": 0, "coords": 3, "up": "z", "camera": (0, 0), "ground": True,
+          "ax": axes()},
+         {"sample": "negative", "frame": "None, negative", "coords": "None", "up": "None",
+          "ground": "None, bool", "ax": "None"}),
+    Call("plot.difference", plot.difference,
+         {"before": CLIP, "after": T.Shear(0.5), "skeleton": S, "sample": 0, "frame": 0, "seed": 0, "arrows": True,
+          "coords": 3, "up": "z", "camera": (0, 0), "colorbar": False, "ax": axes()},
+         {"sample": "negative", "frame": "None, negative", "coords": "None", "up": "None",
+          "arrows": "bool", "colorbar": "bool", "seed": "negative",
+          "ax": "None"}),
+    Call("plot.animate", plot.animate,
+         {"clips": CLIP, "views": T.Shear(0.5), "skeleton": S, "path": TARGET.with_suffix(".html"), "samples": [0],
+          "names": ["a"], "seed": 0, "coords": 3, "up": "z", "camera": (0, 0), "ghost": True, "fps": 30.0, "frames": 8,
+          "title": "t"},
+         {"views": "None", "skeleton": "None", "path": "None", "samples": "None", "names": "None", "coords": "None",
+          "up": "None", "ghost": "bool", "seed": "negative", "fps": "float",
+          "title": "None, string, empty string"}),
     Call("plot.ladder", plot.ladder,
          {"rows": [("a", CLIP, [CLIP])], "names": ["x"], "skeleton": S, "title": "t", "up": "-y"},
          {"title": "string, empty string", "up": "None"}),

@@ -36,7 +36,8 @@ __all__ = ["add_arguments", "run"]
 
 _SAMPLED = 256  # sequences in the batch that the table is made from
 _DRAWN = 5  # clips in the picture
-_FILES = re.compile(r"views\.json|policy\.yaml|table\.txt|ladder\.png|\d+_.+\.npy")
+_FILMED = 3  # clips in the film
+_FILES = re.compile(r"views\.json|policy\.yaml|table\.txt|ladder\.(png|gif)|\d+_.+\.npy")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,9 +48,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--batch", type=positive, default=256, help="sequences read at a time")
     add("--device", type=device, default="cpu", help="where to work, such as cpu or cuda")
     add("--overwrite", action="store_true", help="replace the folder if skelaug views wrote it")
+    add("--gif", action="store_true", help="write ladder.gif, too: three of the sequences and their views, moving")
     parser.epilog = (
         "A sequence's views depend on the seed and its number in the file alone, not on --batch (where they borrow "
-        "from other sequences, as SkeleAdaIN does, the lenders are those of the part)."
+        "from other sequences, as SkeleAdaIN does, the lenders are those of the part; in the film, those shown)."
     )
 
 
@@ -70,9 +72,12 @@ def run(
     batch: int,
     device: torch.device,
     up: str | None,
+    gif: bool,
     overwrite: bool,
 ) -> None:
     """Read sequences part by part, make every view of each, write them."""
+    if gif and not _can_draw():
+        raise Refused("--gif draws, which needs matplotlib: pip install 'skelaug[viz]'")
     data = Source.open(input, skeleton, coords, layout, array, sizes, missing, center)
     views = find_policy(policy, data.skeleton, strong, stream, data.coords)
     folder_of_views = Output(out, "a folder of skelaug views", "views.json", _FILES)
@@ -101,6 +106,8 @@ def run(
         table = format_table(measure(views, first, keys))
         (folder / "table.txt").write_text(table + "\n", encoding="utf-8")
         drawn = _draw(views, first, keys, data.skeleton, data.channels, folder, up)
+        if gif:
+            _film(views, first, data, seed, folder, up)
     print(f"\n{table}\n(measured on {len(first)} sequences)\n")
     rate = f"{data.file.count / seconds:,.0f} sequences/s, reading, all views and writing together"
     print(f"{data.file.count} sequences in {seconds:.1f} s: {rate}")
@@ -153,6 +160,30 @@ def _create(path: Path, tensor: torch.Tensor, total: int) -> IO[bytes]:
     return file
 
 
+def _can_draw() -> bool:
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def _film(
+    policy: GrowingPolicy | Transform, first: SkeletonBatch, data: Source, seed: int, folder: Path, up: str | None
+) -> None:
+    """Draw some sequences and their views moving; the draws are those of the files."""
+    from skelaug import plot
+
+    chosen = torch.linspace(0, len(first) - 1, min(_FILMED, len(first))).long().tolist()
+    plot.animate(
+        first,
+        policy,
+        data.skeleton,
+        samples=chosen,
+        names=[f"#{i}" for i in chosen],
+        seed=seed,
+        coords=data.channels,
+        up=up,
+        path=folder / "ladder.gif",
+    )
+
+
 def _draw(
     policy: GrowingPolicy | Transform,
     first: SkeletonBatch,
@@ -162,7 +193,7 @@ def _draw(
     folder: Path,
     up: str | None,
 ) -> bool:
-    if importlib.util.find_spec("matplotlib") is None:
+    if not _can_draw():
         return False
     from skelaug import plot
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,8 @@ from skelaug import config, random
 from skelaug.batch import SkeletonBatch
 from skelaug.functional import values as fv
 from skelaug.policy import Compose, GrowingPolicy
-from skelaug.preview.axes import SEEN
+from skelaug.preview.axes import lift
+from skelaug.preview.compared import compare
 from skelaug.preview.slider import Slider
 from skelaug.preview.trace import ABSENT, SHOWN, Traced, stream_of, trace
 from skelaug.skeleton import Skeleton
@@ -95,6 +96,7 @@ def make_scene(
     policy: GrowingPolicy | Transform | None = None,
     *,
     skeleton: Skeleton | None,
+    made: Mapping[str, SkeletonBatch] | None = None,
     names: Sequence[str] | None = None,
     ids: Sequence[int] | None = None,
     seeds: Sequence[int] = (0,),
@@ -112,6 +114,7 @@ def make_scene(
         batch: the clips to show, each of them.
         policy: makes the views; None shows the clips alone.
         skeleton: of the data; None draws joints without bones.
+        made: views of the clips that somebody made before, by name, instead of a policy.
         names: of the clips.
         ids: of the clips, from which keys are made: ``skelaug.random.keys(seed, 0, ids)``.
         seeds: of the draws, to choose from.
@@ -131,11 +134,13 @@ def make_scene(
     vectors = None if stream is None else "bone" if isinstance(stream, Bone) else "motion"
     points, seen = fv.pick(batch.x, channels), batch.mask
     stages = [] if policy is None else _stages(policy)
+    labels = [(name, adds) for name, adds, _ in stages] + [(name, "") for name in made or {}]
     keys = [random.keys(seed, 0, torch.as_tensor(list(ids))) for seed in seeds]
-    traced = [[trace(view, batch, k, channels) for _, _, view in stages] for k in keys]
+    given = [compare(batch, view, channels) for view in (made or {}).values()]
+    traced = [[trace(view, batch, k, channels) for _, _, view in stages] + given for k in keys]
     steps = [trace(step, batch, keys[0], channels) for step in (slider.transforms if slider else ())]
 
-    strength = []
+    strength = [_compared(given)] * len(seeds)
     if policy is not None:
         strength = [_strength(policy, batch, k, views) for k, views in zip(keys, traced, strict=True)]
     clips = []
@@ -145,7 +150,7 @@ def make_scene(
         anchor = points[i]
         body = float(fv.body_size(points[i : i + 1], seen[i : i + 1]).max()) or 1.0
         track = _Tracks(i, anchor, shown, seen.shape[1], up, vectors, skeleton)
-        original = Track(track.pick(_lift(anchor, up)), track.pick(torch.where(seen[i], SHOWN, ABSENT).to(torch.uint8)))
+        original = Track(track.pick(lift(anchor, up)), track.pick(torch.where(seen[i], SHOWN, ABSENT).to(torch.uint8)))
         clips.append(
             Clip(
                 name,
@@ -166,8 +171,8 @@ def make_scene(
         flat=len(channels) == 2,
         fps=fps,
         seeds=tuple(seeds),
-        names=tuple(name for name, _, _ in stages),
-        adds=tuple(adds for _, adds, _ in stages),
+        names=tuple(name for name, _ in labels),
+        adds=tuple(adds for _, adds in labels),
         vectors=vectors,
         strength=strength,
         slider=slider,
@@ -196,6 +201,12 @@ def _strength(
     if isinstance(policy, GrowingPolicy) and policy[-1].length is None:
         return policy.strength(batch, keys=keys).tolist()
     return [float(view.moved.nanmean()) for view in views if view.moved is not None]
+
+
+def _compared(views: Sequence[Traced]) -> list[float]:
+    """The strength of views that were made before; empty where one of them cannot be compared."""
+    strength = [math.nan if view.moved is None else float(view.moved.nanmean()) for view in views]
+    return strength if all(map(math.isfinite, strength)) else []
 
 
 def _yaml(policy: GrowingPolicy | Transform) -> str:
@@ -249,19 +260,12 @@ class _Tracks:
         strength = None if moved is None or moved.isnan().all() else float(moved.nanmean())
         state = self.pick(view.state[self.index])
         return Track(
-            self.pick(_lift(x, self.up)),
+            self.pick(lift(x, self.up)),
             state,
             None if moved is None else self.pick(moved),
             view.edges[self.index],
             strength,
         )
-
-
-def _lift(x: Tensor, up: str) -> Tensor:
-    """Coordinates ``(C, …)`` with y up, right-handed."""
-    if len(x) == 2:
-        return torch.stack([x[0], -x[1]]) if up == "-y" else x
-    return torch.stack([sign * x[axis] for sign, axis in SEEN[up]])
 
 
 def _front(original: Track, skeleton: Skeleton | None) -> tuple[float, float]:

@@ -137,7 +137,7 @@ class Viewer {
     const all = [
       { stage: "original", title: "as recorded", adds: "", about: () => this.clip.original },
       ...data.views.map((view, i) => ({
-        stage: String(i), title: view.name, adds: (i ? "+ " : "") + view.adds, view, about: () => this.clip.views[this.now.seed][i], vectors: data.vectors,
+        stage: String(i), title: view.name, adds: (i && view.adds ? "+ " : "") + view.adds, view, about: () => this.clip.views[this.now.seed][i], vectors: data.vectors,
       })),
     ];
     if (data.slider)

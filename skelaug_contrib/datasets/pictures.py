@@ -128,7 +128,7 @@ def _sheet(dataset: PreparedDataset, up: str | None) -> Figure:
             axes.text(0.5, 0.5, "nobody", ha="center", va="center", fontsize=11)
             axes.set_axis_off()
         else:
-            plot.strip(axes, batch, dataset.skeleton, up=up)
+            plot.strip(batch, dataset.skeleton, up=up, ax=axes)
     for axes in cells[len(chosen) :]:
         axes.set_axis_off()
     figure.suptitle(f"{len(chosen)} of {len(dataset)} clips, a strip each", fontsize=14)

@@ -131,10 +131,12 @@ def test_a_set_that_says_the_wrong_axis_is_told(tmp_path: Path) -> None:
 def test_pictures_are_upright(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
     from skelaug import plot
+    from skelaug.plot import sheets
 
     seen = []
     strip = plot.strip
-    monkeypatch.setattr(plot, "strip", lambda *a, **k: seen.append((a[2].up, k.get("up"))) or strip(*a, **k))
+    for module in (plot, sheets):
+        monkeypatch.setattr(module, "strip", lambda *a, **k: seen.append((a[1].up, k.get("up"))) or strip(*a, **k))
     dataset = data(tmp_path / "z", "z", UPRIGHT)
     assert main(["inspect", str(dataset.path), "--out", str(tmp_path / "found")]) == 0
     assert main(["views", str(dataset.path), "--out", str(tmp_path / "views")]) == 0

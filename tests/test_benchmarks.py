@@ -110,7 +110,7 @@ def test_every_combination_is_a_row_and_threads_are_put_back() -> None:
     [
         (["--device", "nonsense"], "cannot use the device 'nonsense'"),
         (["--batch", "0"], "must be a whole number ≥ 1"),
-        (["--sections", "everything"], "invalid choice"),
+        (["--sections", "everything"], "is none of floor, transform"),
     ],
 )
 def test_wrong_usage_is_explained(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -316,6 +316,7 @@ def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool, total
     with checkpoint.restoring(out / "checkpoint.pt"):
         theirs = state["config"] if state else _read_config(out / "config.yaml")
         data = state["data"] if state else about
+        reached = state["step"] if state else 0
     if theirs is None:
         raise TrainingError(f"{out} is no run of skelaug pretrain: it holds {min(names)}; choose another folder")
     if not resume:
@@ -327,8 +328,8 @@ def _find_run(out: Path, config: PretrainConfig, about: str, resume: bool, total
         raise TrainingError(
             f"{out} holds a run with other settings ({'; '.join(changed)}); take those, or choose another folder"
         )
-    if state is not None and state["step"] > total:
-        raise TrainingError(f"{out} holds a run at step {state['step']}; it cannot become one of {total} steps")
+    if reached > total:
+        raise TrainingError(f"{out} holds a run at step {reached}; it cannot become one of {total} steps")
     return state
 
 

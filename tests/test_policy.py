@@ -371,7 +371,7 @@ def test_a_policy_of_everything_survives() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"type": "Sheer"}, "unknown type 'Sheer'; known: AddEdges"),
+        ({"type": "Sheer"}, "unknown type 'Sheer'; nearest: Shear"),
         ({"amount": 1}, "a mapping with a 'type'"),
         ([1], "a mapping with a 'type'"),
         ({"type": "Shear", "amonut": 1}, "Shear does not take these arguments.*amonut"),

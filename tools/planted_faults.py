@@ -48,8 +48,8 @@ FAULTS = (
     Fault(
         "a draw shared by the batch",
         "skelaug/transforms/space.py",
-        'return {"matrix": fs.shear_matrix(rng.uniform(d * (d - 1), low=low, high=high))}',
-        'return {"matrix": fs.shear_matrix(rng.uniform(d * (d - 1), low=low, high=high)[:1].expand(len(batch), -1))}',
+        "fs.shear_matrix(rng.uniform(d * (d - 1), low=low, high=high))",
+        "fs.shear_matrix(rng.uniform(d * (d - 1), low=low, high=high)[:1].expand(len(batch), -1))",
         (CONFORMANCE, "-k", "own_draw and Shear"),
     ),
     Fault(
@@ -218,7 +218,7 @@ FAULTS = (
     Fault(
         "a preset keeps its coords to itself",
         "skelaug/policies.py",
-        'return with_coords(policy, coords, "crossclr")',
+        'return with_coords(policy, coords, "crossclr", vectors)',
         "return policy",
         (SCORES, "-k", "crossclr"),
     ),

@@ -50,7 +50,7 @@ def sample_set(path: str | Path, subjects: int = 8, seed: int = 0, overwrite: bo
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     dataset = sample_set(Path(folder) / "sample", subjects=2)
-        >>> len(dataset), dataset.skeleton.name, *dataset.splits
+        >>> len(dataset), dataset.skeleton.name, *sorted(dataset.splits)
         (90, 'humanoid15', 'xsub', 'xview')
     """
     check.count("sample_set", "subjects", subjects, low=2)

@@ -33,14 +33,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_signal_lets_the_step_end_and_keeps_it(number: int, workers: int, data: Path, tmp_path: Path) -> None:
+def test_a_signal_lets_the_step_end_and_keeps_it(
+    number: int, workers: int, data: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "skelaug.cli", "pretrain", str(data), str(out), *OPTIONS]
     command += ["--max_steps", "100000", "--epochs", "100000", "--log_every", "1", "--data.workers", str(workers)]
     command += ["--checkpoint_every", "100000"]
+    # A shell starts what runs in its background with SIGINT ignored, and processes hand that on.
+    ordinary = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **ordinary
     )
+    request.addfinalizer(process.kill)
     log, until = out / "log.jsonl", time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None and not (log.exists() and len(log.read_bytes()) > 500):
         time.sleep(0.02)

@@ -490,6 +490,7 @@ def test_every_command_of_the_overview_has_help(capsys: pytest.CaptureFixture[st
             "demo",
             "views",
             "bench",
+            "preview",
             "sample",
             "prepare",
             "inspect",

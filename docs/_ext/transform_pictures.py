@@ -36,7 +36,7 @@ def draw(examples: list[Example], folder: Path, name: str) -> None:
         crop = Image.open(still).convert("RGB")
         crop.resize((340, round(340 * crop.height / crop.width))).save(folder / f"{name}-small.png")
     else:
-        plot.strip(small.axes[0], cells[0].after, _SKELETON, before=cells[0].before, vectors=cells[0].kind, frames=3)
+        plot.strip(cells[0].after, _SKELETON, before=cells[0].before, vectors=cells[0].kind, frames=3, ax=small.axes[0])
         _save(small, folder / f"{name}-small.png")
         _film(cells[0], folder / f"{name}.gif")
 
@@ -86,7 +86,7 @@ def film(shown: list[tuple[str, SkeletonBatch, str | None]], before: SkeletonBat
         path: of the GIF.
     """
     whole = _panels(1, width=2, height=2)
-    plot.strip(whole.axes[0], before, _SKELETON, frames=1)
+    plot.strip(before, _SKELETON, frames=1, ax=whole.axes[0])
     low, high = whole.axes[0].get_ylim()
     middle, half = (low + high) / 2, 0.75 * (high - low)
     figure = _panels(len(shown), width=2.2, height=2.2)
@@ -97,7 +97,7 @@ def film(shown: list[tuple[str, SkeletonBatch, str | None]], before: SkeletonBat
         for axes, (_, clip, vectors) in zip(figure.axes, shown, strict=True):
             for artist in [*axes.collections, *axes.lines]:
                 artist.remove()
-            plot.strip(axes, _at(clip, moment), _SKELETON, before=_at(before, moment), vectors=vectors, frames=1)
+            plot.strip(_at(clip, moment), _SKELETON, before=_at(before, moment), vectors=vectors, frames=1, ax=axes)
             axes.set_xlim(-half, half)
             axes.set_ylim(middle - half, middle + half)
         canvas.draw()

@@ -31,7 +31,7 @@ print(clips.x.shape)
 kick = clip_names().index("kick")
 clip = clips[clips.label.tolist().index(kick)]
 figure, axes = plt.subplots(figsize=(9, 1.8))
-plot.strip(axes, clip, skeleton)
+plot.strip(clip, skeleton, ax=axes)
 
 # %%
 # One transform
@@ -45,7 +45,7 @@ turned = rotate(four, keys=skelaug.random.keys(seed=0, epoch=0, ids=range(4)))
 
 figure, rows = plt.subplots(4, 1, figsize=(9, 6.4))
 for i, axes in enumerate(rows):
-    plot.strip(axes, turned[i : i + 1], skeleton, before=clip)
+    plot.strip(turned[i : i + 1], skeleton, before=clip, ax=axes)
 
 # %%
 # A policy
@@ -84,7 +84,7 @@ views = growing.views(clips, keys=keys)
 index = clips.label.tolist().index(kick)
 figure, rows = plt.subplots(3, 1, figsize=(9, 5))
 for axes, name, view in zip(rows, growing.names, views, strict=True):
-    plot.strip(axes, view[index], skeleton, before=clips[index])
+    plot.strip(view[index], skeleton, before=clips[index], ax=axes)
     axes.set_title(name, fontsize=10)
 
 # %%

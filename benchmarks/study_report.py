@@ -87,6 +87,11 @@ class Estimate:
             half = float(stats.t.ppf(0.975, n - 1)) * statistics.stdev(values) / math.sqrt(n)
         return cls(statistics.mean(values), half, tuple(values))
 
+    @property
+    def bar(self) -> float:
+        """``half`` for a figure; nan where there are fewer than three seeds: of two it is wider than the figure."""
+        return self.half if len(self.values) > 2 else math.nan
+
     def __str__(self) -> str:
         return f"{self.mean:.1f}" + ("" if math.isnan(self.half) else f" ± {self.half:.1f}")
 
@@ -221,9 +226,7 @@ def _levels(runs: Runs, variants: Sequence[str]) -> Figure:
                 if accuracy is not None:
                     x = place + 0.2 * (number - 1)
                     label = READOUTS[readout] if place == 0 else None
-                    # Of two seeds an interval is wider than the figure.
-                    half = accuracy.half if len(accuracy.values) > 2 else math.nan
-                    panel.errorbar(x, accuracy.mean, half, fmt="o", color=colour, markersize=5, label=label)
+                    panel.errorbar(x, accuracy.mean, accuracy.bar, fmt="o", color=colour, markersize=5, label=label)
                     panel.plot([x] * len(accuracy.values), accuracy.values, ".", color=colour, alpha=0.3, markersize=5)
         panel.set_xticks(range(len(variants)), [SHORT[variant] for variant in variants], rotation=25, ha="right")
     panels[0].set_ylabel("accuracy %")
@@ -245,8 +248,9 @@ def _forest(runs: Runs, pairs: Sequence[tuple[str, str]]) -> Figure | None:
                 if difference is not None:
                     y = place + 0.2 * (number - 1)
                     label = READOUTS[readout] if place == 0 else None
-                    half = difference.half if len(difference.values) > 2 else math.nan
-                    panel.errorbar(difference.mean, y, xerr=half, fmt="o", color=colour, markersize=5, label=label)
+                    panel.errorbar(
+                        difference.mean, y, xerr=difference.bar, fmt="o", color=colour, markersize=5, label=label
+                    )
                     panel.plot(
                         difference.values, [y] * len(difference.values), ".", color=colour, alpha=0.3, markersize=5
                     )

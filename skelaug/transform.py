@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import torch
 from torch import Tensor
 
-from skelaug import change, check, gate, host, workers
+from skelaug import calls, change, check, gate, host, workers
 from skelaug.batch import Data, SkeletonBatch
-from skelaug.calls import CallTransform
 from skelaug.compile import OwnReplay
 from skelaug.params import Params, check_params
 from skelaug.random import Rng, Source
@@ -78,7 +77,8 @@ class Transform(OwnReplay, ReadOnly):
         y = self.replay_batch(batch, params).like(x)
         return (y, params) if return_params else y
 
-    __call__: CallTransform
+    if TYPE_CHECKING:
+        __call__: calls.CallTransform
 
     def sample_batch(self, batch: SkeletonBatch, rng: Rng) -> Params:
         """What a container calls: gate, then draw; off the tape, autocast off."""

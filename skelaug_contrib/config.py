@@ -25,6 +25,7 @@ __all__ = [
     "OptimizerConfig",
     "PretrainConfig",
     "differences",
+    "flat",
     "shipped",
     "to_dict",
 ]
@@ -285,16 +286,22 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
         >>> differences({"seed": 1, "log_every": 1}, {"seed": 0, "log_every": 50})
         ['seed: 1, was 0']
     """
-    a, b = _flat(ours), _flat(theirs)
+    a, b = flat(ours), flat(theirs)
     names = [name for name in sorted(a.keys() | b.keys()) if name not in _FREE]
     return [f"{name}: {a.get(name)}, was {b.get(name)}" for name in names if a.get(name) != b.get(name)]
 
 
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings of :func:`to_dict` by their full names.
+
+    Example:
+        >>> flat({"seed": 1, "optimizer": {"lr": 0.1}})
+        {'seed': 1, 'optimizer.lr': 0.1}
+    """
+    settings: dict[str, Any] = {}
     for name, value in config.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
+        settings |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return settings
 
 
 def shipped() -> dict[str, Path]:

@@ -139,10 +139,9 @@ class House:
         return next(node for node in body if isinstance(node, ast.ClassDef) and node.name == "Transform")
 
     def declarations(self) -> list[str]:
-        """The class attributes of ``Transform``; a type without a value, as of ``__call__``, is none."""
+        """The class attributes of ``Transform``."""
         assigned = [node for node in self.base_class().body if isinstance(node, ast.Assign | ast.AnnAssign)]
-        valued = [node for node in assigned if node.value is not None]
-        targets = [t for node in valued for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+        targets = [t for node in assigned for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
         return [target.id for target in targets if isinstance(target, ast.Name)]
 
     def transforms(self) -> dict[str, ast.ClassDef]:

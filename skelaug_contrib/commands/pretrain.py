@@ -32,7 +32,7 @@ from skelaug.commands import Refused, usage
 from skelaug.files import POINTER, is_pointer
 from skelaug_contrib import distributed
 from skelaug_contrib.commands.threads import THREADS, use_threads
-from skelaug_contrib.config import DataConfig, PretrainConfig, shipped, to_dict
+from skelaug_contrib.config import DataConfig, PretrainConfig, flat, shipped, to_dict
 from skelaug_contrib.datasets import PreparedDataset, placement, split
 from skelaug_contrib.datasets.splits import ALL
 
@@ -145,7 +145,7 @@ def _lines(parser: ArgumentParser, path: Path) -> dict[str, int]:
         parser.error(f"--config {path}{line}: not YAML: {error.problem}")
     except (OSError, ValueError, yaml.YAMLError) as error:
         parser.error(f"--config {path}: cannot be read as YAML: {' '.join(str(error).split())}")
-    known = _names(to_dict(PretrainConfig(DataConfig(""))))
+    known = flat(to_dict(PretrainConfig(DataConfig(""))))
     groups = {name.rpartition(".")[0] for name in known}
     lines = {}
 
@@ -162,14 +162,6 @@ def _lines(parser: ArgumentParser, path: Path) -> dict[str, int]:
     if isinstance(top, yaml.MappingNode):
         walk(top, "")
     return lines
-
-
-def _names(settings: dict[str, Any], before: str = "") -> list[str]:
-    """Full names, such as optimizer.lr."""
-    names = []
-    for key, value in settings.items():
-        names += _names(value, f"{before}{key}.") if isinstance(value, dict) else [f"{before}{key}"]
-    return names
 
 
 def run(config: PretrainConfig, out: Path, resume: bool, threads: int | None) -> None:

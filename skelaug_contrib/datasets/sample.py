@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import torch
 
 import skelaug
 from skelaug import SkeletonBatch, check
-from skelaug.functional.space import linear, rotation_matrix
 from skelaug.motion import clip_names
 from skelaug.transforms import CropResize, GaussianNoise, RandomMove, Rotate, Scale, TimeWarp
 from skelaug_contrib.datasets.convert import from_npz
 from skelaug_contrib.datasets.format import PreparedDataset
+from skelaug_contrib.demo import seen_from
 
 __all__ = ["sample_set"]
 
@@ -69,14 +68,8 @@ def sample_set(path: str | Path, subjects: int = 8, seed: int = 0, overwrite: bo
         [CropResize((0.6, 1.0), _FRAMES), TimeWarp(0.3), Rotate(30, axes="y"), RandomMove(10, (0.95, 1.05), 0.3)]
     )(body, keys=keys(1, torch.arange(len(takes))))
 
-    seen = []
-    for camera, (about, above) in enumerate(_CAMERAS):
-        turn = rotation_matrix(torch.tensor([[0.0, math.radians(about), 0.0]]))
-        tilt = rotation_matrix(torch.tensor([[math.radians(above), 0.0, 0.0]]))
-        x = linear(performed.x, (tilt @ turn).expand(len(takes), 3, 3))
-        ids = torch.arange(len(takes)) + camera * len(takes)
-        seen.append(GaussianNoise(_SENSOR)(performed.replace(x=x), keys=keys(2, ids)))
-    batch, cameras = SkeletonBatch.cat(seen), len(_CAMERAS)
+    seen, cameras = seen_from(performed, _CAMERAS), len(_CAMERAS)
+    batch = GaussianNoise(_SENSOR)(seen, keys=keys(2, torch.arange(len(seen))))
     view = torch.arange(1, cameras + 1).repeat_interleave(len(takes))
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "sample.npz"
